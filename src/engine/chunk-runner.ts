@@ -1,0 +1,309 @@
+import { deserialize } from 'node:v8';
+import { inspectCloneable, whereUnclonable } from './cloneable.js';
+import { ControlBlock } from './control-block.js';
+import { type BatchDefinition, type BatchSteps, type TaskDefinition, isDefinition, isRange } from './define-task.js';
+import {
+  type ChunkAnswer,
+  type ChunkMessage,
+  type FlushMessage,
+  type InputMessage,
+  type MemberMessage,
+  type MemberOutcome,
+  type ModuleShape,
+  type Notes,
+  type ThrownCode,
+  type WakeMessage,
+  type WorkerBoot,
+  serializeThrown,
+} from './protocol.js';
+import { WarmThings, isPromise } from './warm-things.js';
+import { type ContextHost, WorkStopped, WorkerContext } from './worker-context.js';
+
+type Definition = TaskDefinition<unknown, unknown> | BatchDefinition<unknown, unknown, unknown>;
+
+// Values up to this many entries are looked through and go with the answer; others are sent where failing is caught.
+const INSPECTED_ENTRIES = 64;
+const FLUSH_EVERY_MS = 1;
+const MAX_PLANNED_ITEMS = 100_000;
+
+/** The thread's side of a lane: runs chunks, one at a time, and never throws. */
+export class ChunkRunner implements ContextHost {
+  readonly control: ControlBlock;
+  current: WorkerContext | null = null;
+  readonly #boot: WorkerBoot;
+  readonly #post: (message: FlushMessage) => void;
+  readonly #modules = new Map<number, Definition>();
+  readonly #warm = new WarmThings();
+  readonly #inputs = new Map<string, unknown>();
+  #epoch = 0;
+  #flushes = 0;
+  #module = '';
+
+  /** `post` sends to the host, and throws where a value can't be cloned. */
+  constructor(boot: WorkerBoot, post: (message: FlushMessage) => void) {
+    this.#boot = boot;
+    this.#post = post;
+    this.control = new ControlBlock(boot.control);
+  }
+
+  async run(message: ChunkMessage): Promise<ChunkAnswer> {
+    this.#epoch = message.epoch;
+    this.#flushes = 0;
+    const outcomes: (MemberOutcome | undefined)[] = [];
+    let definition: Definition;
+    try {
+      definition = this.#modules.get(message.type) ?? (await this.#load(message.type));
+    } catch (error) {
+      const outcome = threw('TASK_MODULE_FAILED', error);
+      return { outcomes: message.members.map(() => outcome), flushes: 0, ms: 0 };
+    }
+
+    this.#module = this.#typeOf(message.type).url;
+    this.#warm.takeSetupMs();
+    const startedAt = performance.now();
+    let flushedAt = startedAt;
+    for (const [index, member] of message.members.entries()) {
+      const outcome = await this.#runMember(message, member, index, definition);
+      outcomes[index] = outcome;
+      if (!surelyCloneable(outcome)) {
+        this.#flushOne(index, outcome);
+        outcomes[index] = undefined;
+      } else if (index < message.members.length - 1 && performance.now() - flushedAt >= FLUSH_EVERY_MS) {
+        this.#flushAll(outcomes);
+        flushedAt = performance.now();
+      }
+    }
+    return {
+      outcomes,
+      flushes: this.#flushes,
+      ms: Math.max(0, performance.now() - startedAt - this.#warm.takeSetupMs()),
+      shape: message.describe ? shapeOf(definition) : undefined,
+    };
+  }
+
+  wake(message: Exclude<WakeMessage, { retire: true }>): void {
+    if ('forget' in message) this.#inputs.delete(message.forget);
+    else if (this.current?.epoch === message.cancel) this.current.abort();
+  }
+
+  async dispose(): Promise<void> {
+    await this.#warm.dispose();
+  }
+
+  sendNotes(index: number, notes: Notes): void {
+    this.#send({ epoch: this.#epoch, notes: { index, ...notes } });
+  }
+
+  warm<T>(key: string, factory: () => T): T {
+    return this.#warm.get(`${this.#module}\n${key}`, factory);
+  }
+
+  #typeOf(type: number): WorkerBoot['types'][number] {
+    const found = this.#boot.types[type];
+    if (found === undefined) throw new RangeError(`No task type has the number ${type}`);
+    return found;
+  }
+
+  async #load(type: number): Promise<Definition> {
+    const { name, url } = this.#typeOf(type);
+    this.control.setLoading(true);
+    try {
+      const loaded = (await import(url)) as { default?: unknown };
+      if (!isDefinition(loaded.default)) {
+        throw new TypeError(
+          `Expected the default export of ${url} (task type "${name}") to come from defineTask or defineBatch, got ${typeof loaded.default}`,
+        );
+      }
+      this.#modules.set(type, loaded.default);
+      return loaded.default;
+    } finally {
+      this.control.setLoading(false);
+    }
+  }
+
+  async #runMember(
+    message: ChunkMessage,
+    member: MemberMessage,
+    index: number,
+    definition: Definition,
+  ): Promise<MemberOutcome> {
+    if (!this.control.claim(message.epoch, index)) return { kind: 'stopped' };
+    if (message.phase === 'load') return { kind: 'returned', value: undefined, done: 0 };
+    const context = new WorkerContext(this, message.epoch, index, member, this.#typeOf(message.type).data);
+    this.current = context;
+    try {
+      return await this.#runPhase(message, member, context, definition);
+    } catch (error) {
+      if (error instanceof WorkStopped || (context.cancelled && isAbort(error))) return { kind: 'stopped' };
+      return threw('TASK_FAILED', error);
+    } finally {
+      context.sendNotes();
+      this.current = null;
+    }
+  }
+
+  async #runPhase(
+    message: ChunkMessage,
+    member: MemberMessage,
+    context: WorkerContext,
+    definition: Definition,
+  ): Promise<MemberOutcome> {
+    const input = this.#decode(member.taskId, member.input);
+    if (definition.kind === 'task') {
+      if (message.phase === 'cleanup') return { kind: 'returned', value: undefined, done: 0 };
+      if (member.to > member.from || message.phase === 'finish') return refused('Expected no `items`: this task type is made by defineTask and takes an `input`');
+      return { kind: 'returned', value: await definition.run(input, context), done: 0 };
+    }
+    const { steps } = definition;
+    switch (message.phase) {
+      case 'plan': {
+        if (steps.plan === undefined) return refused('Expected `items`: the module of this task type has no `plan`');
+        return planned(await steps.plan(input, context));
+      }
+      case 'finish':
+        return { kind: 'returned', value: await steps.finish?.(member.parts ?? [], context, input), done: 0 };
+      case 'cleanup':
+        return { kind: 'returned', value: await steps.cleanup?.(context, input), done: 0 };
+      default:
+        return steps.each === undefined
+          ? runItems(steps, itemsOf(member), context, input)
+          : eachItem(steps.each, itemsOf(member), context, input, { from: member.from, boxMs: message.boxMs });
+    }
+  }
+
+  #decode(taskId: string, input: InputMessage): unknown {
+    if ('value' in input) return input.value;
+    if (!this.#inputs.has(taskId)) {
+      // v8.deserialize reads no shared memory, so the bytes are copied once.
+      this.#inputs.set(taskId, deserialize(new Uint8Array(input.shared).slice()));
+    }
+    return this.#inputs.get(taskId);
+  }
+
+  #flushOne(index: number, outcome: MemberOutcome): void {
+    try {
+      this.#send({ epoch: this.#epoch, outcomes: [[index, outcome]] });
+    } catch (error) {
+      const what = 'value' in outcome ? `What the task returned can't be cloned${whereUnclonable(outcome.value)}: ` : '';
+      const reason = serializeThrown(error);
+      const told = threwMessage('UNSERIALIZABLE', { name: reason.name, message: what + reason.message, code: reason.code });
+      this.#send({ epoch: this.#epoch, outcomes: [[index, told]] });
+    }
+  }
+
+  #flushAll(outcomes: (MemberOutcome | undefined)[]): void {
+    const ready: [number, MemberOutcome][] = [];
+    for (const [index, outcome] of outcomes.entries()) {
+      if (outcome !== undefined) ready.push([index, outcome]);
+      outcomes[index] = undefined;
+    }
+    if (ready.length > 0) this.#send({ epoch: this.#epoch, outcomes: ready });
+  }
+
+  // Counted after the send: one that threw did not leave.
+  #send(message: FlushMessage): void {
+    this.#post(message);
+    this.#flushes++;
+  }
+}
+
+function itemsOf(member: MemberMessage): readonly unknown[] {
+  if (member.items !== undefined) return member.items;
+  const first = member.from + (member.offset ?? 0);
+  return Array.from({ length: member.to - member.from }, (_, at) => first + at);
+}
+
+async function runItems(
+  steps: BatchSteps,
+  items: readonly unknown[],
+  context: WorkerContext,
+  input: unknown,
+): Promise<MemberOutcome> {
+  const value = await steps.run?.(items, context, input);
+  if (steps.finish === undefined && value !== undefined && !(Array.isArray(value) && value.length === items.length)) {
+    const got = Array.isArray(value) ? `an array of ${value.length}` : `a value of type ${typeof value}`;
+    throw new TypeError(`Expected \`run\` to return an array of ${items.length} results, one per item, or nothing; got ${got}`);
+  }
+  return { kind: 'returned', value, done: items.length };
+}
+
+async function eachItem(
+  each: NonNullable<BatchSteps['each']>,
+  items: readonly unknown[],
+  context: WorkerContext,
+  input: unknown,
+  { from, boxMs }: { from: number; boxMs: number },
+): Promise<MemberOutcome> {
+  const outputs: unknown[] = [];
+  const deadline = performance.now() + boxMs;
+  let looked = performance.now();
+  // The clock costs more than a cheap item: look at it every `stride` items, so often that a look comes each 0.1–1 ms.
+  let stride = 1;
+  let untilLook = stride;
+  for (const item of items) {
+    if (context.cancelled) return { kind: 'stopped' };
+    let output: unknown;
+    try {
+      output = each(item, context, input);
+      if (isPromise(output)) output = await output;
+    } catch (error) {
+      if (error instanceof WorkStopped || (context.cancelled && isAbort(error))) return { kind: 'stopped' };
+      return threw('TASK_FAILED', error, from + outputs.length);
+    }
+    outputs.push(output);
+    context.progress(outputs.length);
+    if (--untilLook === 0) {
+      const now = performance.now();
+      if (now >= deadline) break;
+      if (now - looked < 0.1) stride = Math.min(1_024, stride * 2);
+      else if (now - looked > 1) stride = Math.max(1, stride >> 1);
+      looked = now;
+      untilLook = stride;
+    }
+  }
+  return { kind: 'returned', value: outputs, done: outputs.length };
+}
+
+function planned(items: unknown): MemberOutcome {
+  if (isRange(items)) return { kind: 'planned', items: { from: items.from, to: items.to } };
+  if (!Array.isArray(items)) return refused(`Expected \`plan\` to return an array or a range, got ${typeof items}`);
+  if (items.length > MAX_PLANNED_ITEMS) {
+    return refused(
+      `Expected \`plan\` to return at most ${MAX_PLANNED_ITEMS} items, got ${items.length}: return a range, or larger items`,
+    );
+  }
+  return { kind: 'planned', items };
+}
+
+function shapeOf(definition: Definition): ModuleShape {
+  if (definition.kind === 'task') return { kind: 'task', plan: false, finish: false, cleanup: false };
+  const { plan, finish, cleanup } = definition.steps;
+  return {
+    kind: 'batch',
+    plan: plan !== undefined,
+    finish: finish !== undefined,
+    cleanup: cleanup !== undefined,
+  };
+}
+
+function surelyCloneable(outcome: MemberOutcome): boolean {
+  if (outcome.kind === 'returned') return inspectCloneable(outcome.value, INSPECTED_ENTRIES)?.ok === true;
+  if (outcome.kind === 'planned') return inspectCloneable(outcome.items, INSPECTED_ENTRIES)?.ok === true;
+  return true;
+}
+
+function threw(code: ThrownCode, error: unknown, item: number | null = null): MemberOutcome {
+  return threwMessage(code, serializeThrown(error), item);
+}
+
+function threwMessage(code: ThrownCode, error: ReturnType<typeof serializeThrown>, item: number | null = null): MemberOutcome {
+  return { kind: 'threw', code, error, item };
+}
+
+function refused(message: string): MemberOutcome {
+  return threwMessage('INVALID_ARGUMENT', { name: 'TypeError', message });
+}
+
+function isAbort(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && (error as { name?: unknown }).name === 'AbortError';
+}

@@ -1,0 +1,87 @@
+import { types } from 'node:util';
+
+/** What {@link inspectCloneable} found: surely cloneable, or not, with the place; null when it did not look far enough. */
+export type Cloneable = { readonly ok: true } | { readonly ok: false; readonly path: string; readonly what: string } | null;
+
+const YES: Cloneable = { ok: true };
+
+/**
+ * Looks whether a value survives `structuredClone`, visiting at most `budget` values, so that the cost is bounded.
+ * Null means: not sure.
+ */
+export function inspectCloneable(value: unknown, budget: number): Cloneable {
+  if (isClonablePrimitive(value)) return YES;
+  let left = budget;
+  const seen = new Set<object>();
+
+  function visit(at: unknown, path: string): Cloneable {
+    if (isClonablePrimitive(at)) return YES;
+    if (typeof at === 'function' || typeof at === 'symbol') return { ok: false, path, what: `a ${typeof at}` };
+    const object = at as object;
+    if (types.isProxy(object)) return { ok: false, path, what: 'a Proxy' };
+    if (types.isPromise(object)) return { ok: false, path, what: 'a Promise' };
+    if (types.isWeakMap(object) || types.isWeakSet(object)) return { ok: false, path, what: 'a weak collection' };
+    if (seen.has(object)) return YES;
+    seen.add(object);
+    if (ArrayBuffer.isView(object) || types.isDate(object) || types.isRegExp(object)) return YES;
+    const prototype: unknown = Object.getPrototypeOf(object);
+    const plain = prototype === Object.prototype || prototype === null || Array.isArray(object);
+    if (!plain) return null;
+    for (const key of Object.keys(object)) {
+      if (left-- <= 0) return null;
+      const found = visit((object as Record<string, unknown>)[key], Array.isArray(object) ? `${path}[${key}]` : `${path}.${key}`);
+      if (found !== YES) return found;
+    }
+    return YES;
+  }
+
+  try {
+    return visit(value, '');
+  } catch {
+    // A getter threw: the clone will say so itself.
+    return null;
+  }
+}
+
+function isClonablePrimitive(value: unknown): boolean {
+  return value === null || (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol');
+}
+
+/** Where a value can't be cloned, in words; empty when that is not cheap to find out. */
+export function whereUnclonable(value: unknown): string {
+  const found = inspectCloneable(value, 10_000);
+  return found === null || found.ok ? '' : ` (${found.what} at \`${found.path === '' ? 'the value itself' : found.path.replace(/^\./, '')}\`)`;
+}
+
+/** Whether a value is larger than `limit` bytes when serialised, roughly. Stops counting at the limit. */
+export function exceedsBytes(value: unknown, limit: number): boolean {
+  let left = limit;
+  const seen = new Set<object>();
+
+  function spend(at: unknown): boolean {
+    if (typeof at === 'string') left -= at.length;
+    else if (typeof at !== 'object' || at === null) left -= 8;
+    else if (!seen.has(at)) {
+      seen.add(at);
+      if (ArrayBuffer.isView(at) || types.isAnyArrayBuffer(at)) left -= at.byteLength;
+      else if (types.isMap(at)) {
+        for (const [key, entry] of at) if (spend(key) || spend(entry)) return true;
+      } else if (types.isSet(at)) {
+        for (const entry of at) if (spend(entry)) return true;
+      } else {
+        left -= 8;
+        for (const key of Object.keys(at)) {
+          left -= Array.isArray(at) ? 0 : key.length;
+          if (left < 0 || spend(at[key as keyof typeof at])) return true;
+        }
+      }
+    }
+    return left < 0;
+  }
+
+  try {
+    return spend(value);
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,87 @@
+import type { Clock, StopTimer } from './clock.js';
+import { deferred } from './deferred.js';
+import type { Lanes } from './lanes.js';
+import type { Scheduler } from './scheduler.js';
+
+export interface CloseOptions {
+  /** How long running tasks may go on. Milliseconds. @default 30_000 */
+  readonly timeoutMs?: number;
+}
+
+/** What closing a manager cut short. */
+export interface CloseReport {
+  /** Ids of tasks that never started. */
+  readonly cancelled: readonly string[];
+  /** Ids of tasks that were running at the deadline and were stopped. */
+  readonly interrupted: readonly string[];
+  /** Ids of tasks whose threads still work: native code that can't be interrupted, or a type that must not be killed. */
+  readonly alive: readonly string[];
+}
+
+// How long a thread that was ended may take to be gone before the report names it.
+const EXIT_WAIT_MS = 1_000;
+
+/** The end of a manager, step by step. */
+export class Closing {
+  readonly #scheduler: Scheduler;
+  readonly #lanes: Lanes;
+  readonly #clock: Clock;
+  readonly #cancelled: string[];
+  readonly #interrupted: string[] = [];
+  readonly #report: Promise<CloseReport>;
+  readonly #deadline = deferred<void>();
+  #stopDeadline: StopTimer = () => {};
+  #deadlineAt = Infinity;
+
+  constructor(scheduler: Scheduler, lanes: Lanes, clock: Clock, onClosed: () => void) {
+    this.#scheduler = scheduler;
+    this.#lanes = lanes;
+    this.#clock = clock;
+    const waiting = [...scheduler.pending];
+    this.#cancelled = waiting.map((task) => task.id);
+    for (const task of waiting) {
+      scheduler.pending.remove(task);
+      task.settle({ status: 'cancelled' });
+    }
+    // A paused task could never end.
+    scheduler.paused = false;
+    this.#report = this.#close().finally(onClosed);
+  }
+
+  /** The report; the deadline is `timeoutMs` from now, unless an earlier one is set. */
+  until(timeoutMs: number): Promise<CloseReport> {
+    const at = this.#clock.monotonic() + timeoutMs;
+    if (at < this.#deadlineAt) {
+      this.#deadlineAt = at;
+      this.#stopDeadline();
+      this.#stopDeadline = this.#clock.after(timeoutMs, () => this.#deadline.resolve(), true);
+    }
+    return this.#report;
+  }
+
+  async #close(): Promise<CloseReport> {
+    const ended = this.#allLeft();
+    await Promise.race([ended, this.#deadline.promise]);
+    this.#stopDeadline();
+    if (this.#scheduler.inProgress.size > 0) {
+      for (const execution of this.#scheduler.inProgress.values()) {
+        this.#interrupted.push(execution.task.id);
+        execution.interrupt();
+      }
+      const waited = deferred<void>();
+      const stop = this.#clock.after(EXIT_WAIT_MS, waited.resolve, true);
+      await Promise.race([ended, waited.promise]);
+      stop();
+    }
+    const alive = [...this.#scheduler.inProgress.keys()];
+    await this.#lanes.close();
+    return { cancelled: this.#cancelled, interrupted: this.#interrupted, alive };
+  }
+
+  async #allLeft(): Promise<void> {
+    // One that is admitted meanwhile can't be: nothing waits any more.
+    await Promise.all([...this.#scheduler.inProgress.values()].map((execution) => execution.left));
+    // Its slot is given back a moment after a task has left.
+    while (this.#scheduler.inProgress.size > 0) await new Promise<void>((resolve) => void setImmediate(resolve));
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * Shared-memory cells of one lane, seen from both sides: what is too frequent or too urgent for a message.
+ *
+ * A flight has an epoch; claims and the cancel cell carry it, so that what was meant for an earlier flight is ignored.
+ * The host resets the counters before it sends a flight, when nobody works on the lane; on the thread only the context
+ * of the present flight writes them.
+ */
+
+/** How many tasks one chunk may carry (a pack); each has a claim cell. */
+export const MAX_MEMBERS = 256;
+
+const CANCEL = 0;
+const LOADING = 1;
+const BEATS = 2;
+const CLAIMS = 4;
+const INT_CELLS = CLAIMS + MAX_MEMBERS;
+const DONE = 0;
+const TOTAL = 1;
+const FLOAT_OFFSET = INT_CELLS * Int32Array.BYTES_PER_ELEMENT;
+const FLOAT_CELLS = 2;
+
+const SENT = 0;
+const CLAIMED = 1;
+const TAKEN_BACK = 2;
+// Claims hold epoch × 4 + state in 32 bits.
+const MAX_EPOCH = 2 ** 29 - 1;
+
+/** What a lane has counted in its present flight. */
+export interface Counters {
+  /** Items done, or the `done` of `ctx.progress`. */
+  readonly done: number;
+  /** The `total` of `ctx.progress`; NaN when not told. */
+  readonly total: number;
+  /** Rises whenever the task shows that it is alive. */
+  readonly beats: number;
+}
+
+export class ControlBlock {
+  readonly buffer: SharedArrayBuffer;
+  readonly #ints: Int32Array;
+  readonly #floats: Float64Array;
+
+  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(FLOAT_OFFSET + FLOAT_CELLS * Float64Array.BYTES_PER_ELEMENT)) {
+    this.buffer = buffer;
+    this.#ints = new Int32Array(buffer, 0, INT_CELLS);
+    this.#floats = new Float64Array(buffer, FLOAT_OFFSET, FLOAT_CELLS);
+  }
+
+  static nextEpoch(epoch: number): number {
+    return epoch >= MAX_EPOCH ? 1 : epoch + 1;
+  }
+
+  // Host side
+
+  /** Makes the lane ready for a flight of `members` tasks. */
+  launch(epoch: number, members: number): void {
+    for (let index = 0; index < members; index++) Atomics.store(this.#ints, CLAIMS + index, epoch * 4 + SENT);
+    this.#floats[DONE] = 0;
+    this.#floats[TOTAL] = Number.NaN;
+  }
+
+  /** Takes a task back that the thread has not begun; false when it has. */
+  takeBack(epoch: number, index: number): boolean {
+    const sent = epoch * 4 + SENT;
+    return Atomics.compareExchange(this.#ints, CLAIMS + index, sent, epoch * 4 + TAKEN_BACK) === sent;
+  }
+
+  /** Tells the thread to stop the present flight. */
+  cancel(epoch: number): void {
+    Atomics.store(this.#ints, CANCEL, epoch);
+  }
+
+  sample(): Counters {
+    return {
+      done: this.#floats[DONE] as number,
+      total: this.#floats[TOTAL] as number,
+      beats: Atomics.load(this.#ints, BEATS),
+    };
+  }
+
+  /** True while the thread loads a task module: a death now is the module's. */
+  get loading(): boolean {
+    return Atomics.load(this.#ints, LOADING) === 1;
+  }
+
+  // Thread side
+
+  /** Takes a task for itself; false when the host has taken it back. */
+  claim(epoch: number, index: number): boolean {
+    const sent = epoch * 4 + SENT;
+    return Atomics.compareExchange(this.#ints, CLAIMS + index, sent, epoch * 4 + CLAIMED) === sent;
+  }
+
+  isCancelled(epoch: number): boolean {
+    return Atomics.load(this.#ints, CANCEL) === epoch;
+  }
+
+  count(done: number): void {
+    this.#floats[DONE] = done;
+    // Not atomic: only this thread writes, and a reader needs no more than that it changed.
+    this.#ints[BEATS] = (this.#ints[BEATS] as number) + 1;
+  }
+
+  countTotal(total: number): void {
+    this.#floats[TOTAL] = total;
+  }
+
+  setLoading(loading: boolean): void {
+    Atomics.store(this.#ints, LOADING, loading ? 1 : 0);
+  }
+}

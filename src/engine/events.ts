@@ -1,0 +1,27 @@
+import type { SettledRecord, TaskRecord } from './task-record.js';
+
+/** A line that a task logged, for the user's logger. Bounded and without secrets. */
+export interface LogEvent {
+  readonly taskId: string;
+  readonly type: string;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly message: string;
+}
+
+/** What a manager emits. Each transition of a task emits exactly one event, named after the state it led to. */
+export interface TaskEvents {
+  submitted: [record: TaskRecord];
+  running: [record: TaskRecord];
+  /** A one-piece task failed and waits to be run again. */
+  retrying: [record: TaskRecord];
+  cancelling: [record: TaskRecord];
+  completed: [record: SettledRecord];
+  failed: [record: SettledRecord];
+  cancelled: [record: SettledRecord];
+  /** At most ten times a second for each task in progress, and none after its last event. */
+  progress: [record: TaskRecord];
+  log: [event: LogEvent];
+  /** A listener or a hook of the user's threw. Where nobody listens to this it becomes a process warning. */
+  listenerError: [error: unknown];
+}

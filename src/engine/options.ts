@@ -1,0 +1,154 @@
+import { availableParallelism } from 'node:os';
+import type { ResourceLimits } from 'node:worker_threads';
+import { nanoid } from 'nanoid';
+import { type Clock, systemClock } from './clock.js';
+import { invalidArgument } from './errors.js';
+
+/** How a {@link TaskManager} works. Every option has a default but `types`. */
+export interface TaskManagerOptions<Types> {
+  /** The task types that may be submitted, by name: `{ embed_batch: taskType(…) }`. */
+  types: Types;
+  /**
+   * How many tasks may be in progress at once; the rest wait in the queue. Integer >= 1.
+   * @default the environment variable TREADLE_MAX_CONCURRENT_TASKS, else the larger of 16 and 4 × threads.max
+   */
+  maxConcurrentTasks?: number;
+  threads?: {
+    /** How many worker threads there may be. Integer >= 1. @default the number of cores */
+    max?: number;
+    /** A thread that did nothing for so long ends; the next work starts a new one. Milliseconds, or Infinity. @default 60_000 */
+    idleMs?: number;
+    /** Memory limits of each thread, as `node:worker_threads` has them. @default none */
+    resourceLimits?: ResourceLimits;
+  };
+  queue?: {
+    /** How many tasks may wait; one more is refused with `QUEUE_FULL`. Integer >= 0. @default 10_000 */
+    max?: number;
+  };
+  history?: {
+    /** How many settled records are kept; the oldest go first. Integer >= 0. @default 10_000 */
+    max?: number;
+    /** How long completed and cancelled ones are kept. Milliseconds. @default 24 hours */
+    completedTtlMs?: number;
+    /** How long failed ones are kept. Milliseconds. @default 7 days */
+    failedTtlMs?: number;
+  };
+  /**
+   * How long a task may go on after it was told to stop (cancel, timeout) before its thread is ended by force.
+   * Milliseconds. A type may set its own. @default 2_000
+   */
+  cancelGraceMs?: number;
+  /** Where the time comes from. @default the machine's clock */
+  clock?: Clock;
+  /** Makes the id of a task. @default nanoid */
+  id?: () => string;
+}
+
+/** Options with every default filled in. */
+export interface ResolvedOptions {
+  readonly maxConcurrentTasks: number;
+  readonly threads: { readonly max: number; readonly idleMs: number; readonly resourceLimits: ResourceLimits };
+  readonly queue: { readonly max: number };
+  readonly history: { readonly max: number; readonly completedTtlMs: number; readonly failedTtlMs: number };
+  readonly cancelGraceMs: number;
+  readonly clock: Clock;
+  readonly id: () => string;
+}
+
+const HOUR_MS = 3_600_000;
+const CONCURRENCY_VARIABLE = 'TREADLE_MAX_CONCURRENT_TASKS';
+
+/**
+ * Checks the options of a manager and fills in the defaults; nothing else reads raw options.
+ * @throws TreadleError INVALID_ARGUMENT for an unknown key or a value out of range.
+ */
+export function resolveOptions(options: TaskManagerOptions<unknown>): ResolvedOptions {
+  const known = ['types', 'maxConcurrentTasks', 'threads', 'queue', 'history', 'cancelGraceMs', 'clock', 'id'];
+  onlyKeys('options', options, known);
+  const threads = options.threads ?? {};
+  const queue = options.queue ?? {};
+  const history = options.history ?? {};
+  onlyKeys('threads', threads, ['max', 'idleMs', 'resourceLimits']);
+  onlyKeys('queue', queue, ['max']);
+  onlyKeys('history', history, ['max', 'completedTtlMs', 'failedTtlMs']);
+  if (options.id !== undefined && typeof options.id !== 'function') throw invalidArgument('id', 'a function', options.id);
+  if (threads.resourceLimits !== undefined) {
+    onlyKeys('threads.resourceLimits', threads.resourceLimits, [
+      'maxOldGenerationSizeMb',
+      'maxYoungGenerationSizeMb',
+      'codeRangeSizeMb',
+      'stackSizeMb',
+    ]);
+  }
+
+  const maxThreads = integer('threads.max', threads.max, 1, availableParallelism());
+  return Object.freeze({
+    maxConcurrentTasks: integer(
+      'maxConcurrentTasks',
+      options.maxConcurrentTasks,
+      1,
+      concurrencyFromEnvironment() ?? Math.max(16, 4 * maxThreads),
+    ),
+    threads: Object.freeze({
+      max: maxThreads,
+      idleMs: duration('threads.idleMs', threads.idleMs, 60_000),
+      resourceLimits: threads.resourceLimits ?? {},
+    }),
+    queue: Object.freeze({ max: integer('queue.max', queue.max, 0, 10_000) }),
+    history: Object.freeze({
+      max: integer('history.max', history.max, 0, 10_000),
+      completedTtlMs: duration('history.completedTtlMs', history.completedTtlMs, 24 * HOUR_MS),
+      failedTtlMs: duration('history.failedTtlMs', history.failedTtlMs, 7 * 24 * HOUR_MS),
+    }),
+    cancelGraceMs: duration('cancelGraceMs', options.cancelGraceMs, 2_000),
+    clock: options.clock ?? systemClock,
+    id: options.id ?? nanoid,
+  });
+}
+
+function concurrencyFromEnvironment(): number | undefined {
+  const text = process.env[CONCURRENCY_VARIABLE];
+  if (text === undefined || text.trim() === '') return undefined;
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw invalidArgument(CONCURRENCY_VARIABLE, 'an integer >= 1', text);
+  return value;
+}
+
+/** Refuses anything that is not an object with none but the known keys. */
+export function onlyKeys(name: string, value: unknown, known: readonly string[]): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidArgument(name, 'an object', value);
+  }
+  for (const key of Object.keys(value)) {
+    if (!known.includes(key)) throw invalidArgument(name, `an object with keys of ${known.join(', ')}`, key);
+  }
+}
+
+/** An integer from `min` on, or the default where none was given. */
+export function integer(name: string, value: unknown, min: number, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (!Number.isSafeInteger(value) || (value as number) < min) throw invalidArgument(name, `an integer >= ${min}`, value);
+  return value as number;
+}
+
+/** Milliseconds from 0 on, Infinity included, or the default where none was given. */
+export function duration(name: string, value: unknown, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'number' || !(value >= 0)) throw invalidArgument(name, 'milliseconds >= 0', value);
+  return value;
+}
+
+/** How often progress is sampled from shared memory. */
+export const SAMPLE_MS = 100;
+/** Up to this size an input travels with each chunk; a larger one is serialised once. */
+export const INLINE_INPUT_BYTES = 16_384;
+/** The largest result a record keeps. */
+export const MAX_RESULT_BYTES = 65_536;
+/** The largest `meta`. */
+export const MAX_META_BYTES = 4_096;
+/** The longest `resourceId`, `group` and `owner`. */
+export const MAX_KEY_LENGTH = 256;
+/** How long `cleanup` may take before its thread is ended by force. */
+export const CLEANUP_TIMEOUT_MS = 30_000;
+/** The longest turn of the event loop that pulling items from an iterator may take. */
+export const PULL_SLICE_MS = 5;

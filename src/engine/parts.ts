@@ -1,0 +1,33 @@
+/** What the chunks of a task returned, until it settles. */
+export class Parts {
+  readonly #parts: { from: number; count: number; value: unknown }[] = [];
+  #values = false;
+  /** Items whose results are here. */
+  items = 0;
+
+  add(from: number, count: number, value: unknown): void {
+    this.items += count;
+    this.#values ||= value !== undefined;
+    this.#parts.push({ from, count, value });
+  }
+
+  /** One value for each chunk, in the order of the items. */
+  inOrder(): unknown[] {
+    return this.#sorted().map((part) => part.value);
+  }
+
+  /** One value for each item, in order; undefined where no chunk returned anything. */
+  flat(): unknown[] | undefined {
+    if (!this.#values && this.#parts.length > 0) return undefined;
+    const flat: unknown[] = [];
+    for (const { value, count } of this.#sorted()) {
+      if (Array.isArray(value)) for (const entry of value) flat.push(entry);
+      else for (let at = 0; at < count; at++) flat.push(undefined);
+    }
+    return flat;
+  }
+
+  #sorted(): { from: number; count: number; value: unknown }[] {
+    return this.#parts.sort((a, b) => a.from - b.from);
+  }
+}

@@ -1,0 +1,200 @@
+import type { MessagePort } from 'node:worker_threads';
+import { inspect } from 'node:util';
+import type { TaskMessage } from './task-record.js';
+
+/** What a worker thread is started with. */
+export interface WorkerBoot {
+  /** The control block of the lane. */
+  readonly control: SharedArrayBuffer;
+  /** The task types, in the order that {@link ChunkMessage.type} counts. */
+  readonly types: readonly { readonly name: string; readonly url: string; readonly data: unknown }[];
+}
+
+/** The steps in which a task meets a thread; a one-piece task has only `run`. `load` belongs to no task: it warms a thread. */
+export type Phase = 'load' | 'plan' | 'run' | 'finish' | 'cleanup';
+
+/** Host to thread, as the argument of `piscina.run`: a chunk of one task, or a pack of several. */
+export interface ChunkMessage {
+  readonly epoch: number;
+  readonly type: number;
+  readonly phase: Phase;
+  /** Answer with the shape of the module: the host has not seen it yet. */
+  readonly describe: boolean;
+  /** A chunk of `each` ends after so many milliseconds, done or not. */
+  readonly boxMs: number;
+  readonly members: readonly MemberMessage[];
+}
+
+/** One task's part of a chunk. */
+export interface MemberMessage {
+  readonly taskId: string;
+  readonly attempt: number;
+  readonly input: InputMessage;
+  /** Items `from` to `to` of the task. Both 0 where there are none. */
+  readonly from: number;
+  readonly to: number;
+  /** The items; absent where they are the numbers from `from` to `to` themselves, shifted by `offset`. */
+  readonly items?: readonly unknown[] | undefined;
+  /** The number that item 0 stands for, where the items are a range. */
+  readonly offset?: number | undefined;
+  /** For `finish`: what the chunks returned. */
+  readonly parts?: readonly unknown[] | undefined;
+}
+
+/** An input: as it is, or serialised once into shared bytes and decoded once per thread. */
+export type InputMessage = { readonly value: unknown } | { readonly shared: SharedArrayBuffer };
+
+/** What the host must know of a module it never loads. */
+export interface ModuleShape {
+  readonly kind: 'task' | 'batch';
+  readonly plan: boolean;
+  readonly finish: boolean;
+  readonly cleanup: boolean;
+}
+
+/** What became of one member. */
+export type MemberOutcome =
+  | { readonly kind: 'returned'; readonly value: unknown; readonly done: number }
+  | { readonly kind: 'planned'; readonly items: readonly unknown[] | { readonly from: number; readonly to: number } }
+  | { readonly kind: 'threw'; readonly error: ThrownMessage; readonly code: ThrownCode; readonly item: number | null }
+  /** It ended early because it was told to, or was never begun. */
+  | { readonly kind: 'stopped' };
+
+/** Why a member counts as failed, as far as the thread can tell. */
+export type ThrownCode = 'TASK_FAILED' | 'TASK_MODULE_FAILED' | 'UNSERIALIZABLE' | 'INVALID_ARGUMENT';
+
+/** Thread to host: the end of a flight. Members that were flushed are missing from `outcomes`. */
+export interface ChunkAnswer {
+  readonly outcomes: readonly (MemberOutcome | undefined)[];
+  /** How many {@link FlushMessage}s belong to this flight. Ports do not order: the host waits until it has them all. */
+  readonly flushes: number;
+  /** Milliseconds of work, without loading the module and `ctx.perThread`. */
+  readonly ms: number;
+  readonly shape?: ModuleShape | undefined;
+}
+
+/** Thread to host, on its own way: outcomes of members ahead of the flight's end, or what a task has to tell. */
+export interface FlushMessage {
+  readonly epoch: number;
+  readonly outcomes?: readonly (readonly [index: number, outcome: MemberOutcome])[] | undefined;
+  readonly notes?: (Notes & { readonly index: number }) | undefined;
+}
+
+/** What a task said through `ctx.stage` and `ctx.log` since the last note. */
+export interface Notes {
+  readonly stage?: string | undefined;
+  readonly messages: readonly TaskMessage[];
+  /** How many messages came too fast and were left out. */
+  readonly dropped: number;
+}
+
+/** Thread to host, once: the thread is up, and this is how to wake it. */
+export interface HelloMessage {
+  readonly hello: MessagePort;
+}
+
+/** Thread to host, once: what `ctx.perThread` made is disposed of. */
+export interface RetiredMessage {
+  readonly retired: true;
+}
+
+/** All that comes from a thread besides the answers to chunks. */
+export type ThreadMessage = HelloMessage | FlushMessage | RetiredMessage;
+
+/** Host to thread, on the port of the hello: stop a flight, drop a decoded input, make ready to end. */
+export type WakeMessage = { readonly cancel: number } | { readonly forget: string } | { readonly retire: true };
+
+/** A thrown value in plain data. */
+export interface ThrownMessage {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: string | number | undefined;
+  readonly stack?: string | undefined;
+  readonly cause?: ThrownMessage | undefined;
+  readonly errors?: readonly ThrownMessage[] | undefined;
+  /** Own fields of the error that can be cloned. */
+  readonly fields?: Readonly<Record<string, unknown>> | undefined;
+  /** True where something else than an error was thrown. */
+  readonly notAnError?: boolean | undefined;
+}
+
+const MAX_CAUSES = 8;
+const MAX_FIELD_BYTES = 16 * 1024;
+
+/** Turns whatever was thrown into plain data; never throws itself. */
+export function serializeThrown(thrown: unknown, depth = 0): ThrownMessage {
+  if (!isErrorLike(thrown)) return { name: 'Error', message: safeInspect(thrown), notAnError: true };
+  const { cause, errors, code, stack } = thrown as Error & { errors?: unknown; code?: unknown };
+  const deeper = depth < MAX_CAUSES;
+  return {
+    name: safeString(thrown.name, 'Error'),
+    message: safeString(thrown.message, ''),
+    code: typeof code === 'string' || typeof code === 'number' ? code : undefined,
+    stack: typeof stack === 'string' ? stack : undefined,
+    cause: deeper && cause !== undefined ? serializeThrown(cause, depth + 1) : undefined,
+    errors: deeper && Array.isArray(errors) ? errors.slice(0, 16).map((error) => serializeThrown(error, depth + 1)) : undefined,
+    fields: ownFields(thrown),
+  };
+}
+
+const BUILT_IN = { TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError } as const;
+
+/** The error again, with its name, code, fields, stack and cause. */
+export function reviveThrown(message: ThrownMessage): Error {
+  const make = Object.hasOwn(BUILT_IN, message.name) ? BUILT_IN[message.name as keyof typeof BUILT_IN] : Error;
+  const cause = message.cause === undefined ? undefined : { cause: reviveThrown(message.cause) };
+  const error =
+    message.errors === undefined
+      ? new make(message.message, cause)
+      : new AggregateError(message.errors.map(reviveThrown), message.message, cause);
+  if (error.name !== message.name) define(error, 'name', message.name);
+  if (message.stack !== undefined) define(error, 'stack', message.stack);
+  for (const [key, value] of Object.entries(message.fields ?? {})) define(error, key, value, true);
+  if (message.code !== undefined) define(error, 'code', message.code, true);
+  return error;
+}
+
+function define(error: Error, key: string, value: unknown, enumerable = false): void {
+  Object.defineProperty(error, key, { value, enumerable, configurable: true, writable: true });
+}
+
+function isErrorLike(value: unknown): value is Error {
+  try {
+    return (
+      value instanceof Error ||
+      (typeof value === 'object' && value !== null && 'message' in value && 'name' in value && 'stack' in value)
+    );
+  } catch {
+    return false;
+  }
+}
+
+function ownFields(error: Error): Record<string, unknown> | undefined {
+  const fields: Record<string, unknown> = {};
+  let any = false;
+  for (const key of Object.keys(error)) {
+    if (['name', 'message', 'stack', 'cause', 'errors', 'code'].includes(key)) continue;
+    try {
+      const value: unknown = structuredClone((error as unknown as Record<string, unknown>)[key]);
+      if (JSON.stringify(value ?? null).length > MAX_FIELD_BYTES) continue;
+      fields[key] = value;
+      any = true;
+    } catch {
+      // What can't cross is left out; the error itself still arrives.
+    }
+  }
+  return any ? fields : undefined;
+}
+
+function safeString(value: unknown, fallback: string): string {
+  return typeof value === 'string' ? value : fallback;
+}
+
+function safeInspect(value: unknown): string {
+  if (typeof value === 'string') return value;
+  try {
+    return inspect(value, { depth: 2, maxStringLength: 1_000, maxArrayLength: 20 });
+  } catch {
+    return 'a value that can not be shown';
+  }
+}

@@ -1,0 +1,144 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { inspectCloneable } from './cloneable.js';
+import type { BatchDefinition } from './define-task.js';
+import { TreadleError, invalidArgument } from './errors.js';
+import { type Items, checkItems } from './item-source.js';
+import { MAX_KEY_LENGTH, MAX_META_BYTES, onlyKeys } from './options.js';
+import { type SettledRecord, checkPriority } from './task-record.js';
+import {
+  type ItemOf,
+  type OnDuplicate,
+  type ResolvedTaskType,
+  type ResultOf,
+  type TaskType,
+  checkOnDuplicate,
+} from './task-type.js';
+
+/** What every submission can say besides its input and items. */
+export interface SubmitPolicy {
+  /** What the task works on. While one of the same owner, type and resource is unsettled, another is a duplicate. At most 256 characters. */
+  resourceId?: string;
+  /** What belongs together: see `takeResults`. At most 256 characters. */
+  group?: string;
+  /** The tenant who may see it. At most 256 characters. */
+  owner?: string;
+  /** -5 (last) to 5 (first). Waiting tasks go in this order; each step doubles a running task's share of the threads. @default 0 */
+  priority?: number;
+  /** Anything in JSON to find in the record again, at most 4 KiB. */
+  meta?: unknown;
+  /** What to do with a duplicate. @default the type's, which is 'reject' */
+  onDuplicate?: OnDuplicate;
+  /** Called once when the task has settled. */
+  onSettled?: (record: SettledRecord) => unknown;
+}
+
+type InputField<Input> = undefined extends Input ? { input?: Input } : { input: Input };
+
+type ItemsField<Definition> =
+  Definition extends BatchDefinition<never, never, unknown, never, infer Planned>
+    ? Planned extends true
+      ? { items?: Items<ItemOf<Definition>> }
+      : { items: Items<ItemOf<Definition>> }
+    : { items?: never };
+
+/** What `submit` takes for a task type: its input, its items, and what every submission can say. */
+export type SubmitOptions<Type> =
+  Type extends TaskType<infer Definition, infer Input> ? InputField<Input> & ItemsField<Definition> & SubmitPolicy : never;
+
+/** The options of `submit` as arguments: they can be left out where nothing is required. */
+export type SubmitArguments<Type> =
+  Record<never, never> extends SubmitOptions<Type> ? [options?: SubmitOptions<Type>] : [options: SubmitOptions<Type>];
+
+export type TaskResult<Type> = Type extends TaskType<infer Definition, infer _Input> ? ResultOf<Definition> : never;
+
+/** A submission that was checked. */
+export interface Submission {
+  readonly input: unknown;
+  readonly items: Items<unknown> | null;
+  readonly resourceId: string | null;
+  readonly group: string | null;
+  readonly owner: string | null;
+  readonly priority: number;
+  readonly meta: unknown;
+  readonly onDuplicate: OnDuplicate;
+  readonly onSettled: ((record: SettledRecord) => unknown) | null;
+}
+
+const KEYS = ['input', 'items', 'resourceId', 'group', 'owner', 'priority', 'meta', 'onDuplicate', 'onSettled'];
+// Enough to find the usual slip, a function or a class instance near the top; the rest shows when it is sent.
+const INSPECTED_ENTRIES = 100;
+
+/**
+ * Checks everything but the input's schema.
+ * @throws TreadleError INVALID_ARGUMENT, UNSERIALIZABLE.
+ */
+export function checkSubmission(type: ResolvedTaskType, options: SubmitPolicy & { input?: unknown; items?: unknown }): Submission {
+  onlyKeys('submit options', options, KEYS);
+  const { input, items, onSettled } = options;
+  if (onSettled !== undefined && typeof onSettled !== 'function') throw invalidArgument('onSettled', 'a function', onSettled);
+  const checked = items === undefined ? null : checkItems(items);
+  if (type.shape?.kind === 'task' && checked !== null) {
+    throw invalidArgument('items', `left out: "${type.name}" is made by defineTask and takes an \`input\``, items);
+  }
+  if (type.shape?.kind === 'batch' && !type.shape.plan && checked === null) {
+    throw invalidArgument('items', `given: the module of "${type.name}" has no \`plan\``, items);
+  }
+  return {
+    input,
+    items: checked,
+    resourceId: key('resourceId', options.resourceId),
+    group: key('group', options.group),
+    owner: key('owner', options.owner),
+    priority: checkPriority(options.priority),
+    meta: checkMeta(options.meta),
+    onDuplicate: options.onDuplicate === undefined ? type.policy.onDuplicate : checkOnDuplicate('onDuplicate', options.onDuplicate),
+    onSettled: onSettled ?? null,
+  };
+}
+
+/** The input as the schema gives it back. @throws TreadleError INVALID_ARGUMENT, UNSERIALIZABLE. */
+export async function checkInput(type: ResolvedTaskType, input: unknown): Promise<unknown> {
+  const { schema } = type.policy;
+  return schema === null ? checkCloneable(input) : checkCloneable(await validated(type, schema, input));
+}
+
+export function checkCloneable(input: unknown): unknown {
+  const found = inspectCloneable(input, INSPECTED_ENTRIES);
+  if (found === null || found.ok) return input;
+  throw new TreadleError('UNSERIALIZABLE', `Expected \`input${found.path}\` to be cloneable, got ${found.what}`);
+}
+
+async function validated(type: ResolvedTaskType, schema: StandardSchemaV1, input: unknown): Promise<unknown> {
+  const result = await schema['~standard'].validate(input);
+  if (result.issues === undefined) return result.value;
+  const said = result.issues.slice(0, 5).map(({ message, path = [] }) => {
+    const at = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
+    return at === '' ? message : `${at}: ${message}`;
+  });
+  throw new TreadleError('INVALID_ARGUMENT', `The input of "${type.name}" is not valid: ${said.join('; ')}`, {
+    details: { issues: said },
+  });
+}
+
+/** A name of at most 256 characters, null where none was given. */
+export function key(name: string, value: unknown): string | null {
+  if (value === undefined) return null;
+  if (typeof value !== 'string' || value.length === 0 || value.length > MAX_KEY_LENGTH) {
+    throw invalidArgument(name, `a string of 1 to ${MAX_KEY_LENGTH} characters`, value);
+  }
+  return value;
+}
+
+function checkMeta(meta: unknown): unknown {
+  if (meta === undefined || meta === null) return null;
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(meta);
+  } catch {
+    // Said below.
+  }
+  if (json === undefined || Buffer.byteLength(json) > MAX_META_BYTES) {
+    throw invalidArgument('meta', `JSON of at most ${MAX_META_BYTES} bytes`, json === undefined ? meta : `${json.length} characters`);
+  }
+  return JSON.parse(json, (_, value: unknown) => Object.freeze(value));
+}

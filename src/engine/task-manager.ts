@@ -1,0 +1,458 @@
+import { EventEmitter } from 'eventemitter3';
+import type { Ticker } from './clock.js';
+import { Duplicates } from './duplicates.js';
+import { TreadleError, describeValue, invalidArgument } from './errors.js';
+import type { LogEvent, TaskEvents } from './events.js';
+import { Execution } from './execution.js';
+import { Groups } from './groups.js';
+import { History } from './history.js';
+import { type ResolvedOptions, SAMPLE_MS, type TaskManagerOptions, duration, integer, onlyKeys, resolveOptions } from './options.js';
+import { Scheduler } from './scheduler.js';
+import { type CloseOptions, type CloseReport, Closing } from './closing.js';
+import { type SubmitArguments, type Submission, type TaskResult, checkInput, checkSubmission, key } from './submission.js';
+import { type HandleHost, TaskHandle } from './task-handle.js';
+import { type TaskFilter, TaskIndex, matches } from './task-index.js';
+import { Task, type TaskObserver } from './task.js';
+import { errorOfLost, errorOfThrown } from './task-failure.js';
+import {
+  type SettledRecord,
+  TASK_STATUSES,
+  type TaskMessage,
+  type TaskRecord,
+  type TaskStatus,
+  type TerminalStatus,
+  isTerminal,
+} from './task-record.js';
+import { type ResolvedTaskType, type TaskType, resolveTaskTypes } from './task-type.js';
+import { ThreadPool } from './thread-pool.js';
+
+/** A task type of any kind. */
+// oxlint-disable-next-line typescript/no-explicit-any -- only `any` takes every definition and input
+export type AnyTaskType = TaskType<any, any>;
+
+/** Whose tasks a call may see: with an owner, only that owner's. */
+export interface OwnerScope {
+  readonly owner?: string;
+}
+
+export interface ListOptions extends TaskFilter {
+  /** How many records at most. Integer from 1 to 200. @default 50 */
+  readonly limit?: number;
+  /** Where the last page ended: its `nextCursor`. */
+  readonly cursor?: string;
+}
+
+export interface TaskPage {
+  /** Newest first. */
+  readonly records: readonly TaskRecord[];
+  /** For the next page; null when this was the last. */
+  readonly nextCursor: string | null;
+}
+
+/** Counts since the manager was made; `pending`, `running` and `cancelling` are those of the moment. */
+export interface TaskStats {
+  readonly total: number;
+  readonly pending: number;
+  readonly running: number;
+  readonly cancelling: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  readonly maxConcurrentTasks: number;
+  readonly paused: boolean;
+  /** Settled records that are kept. */
+  readonly history: number;
+  readonly threads: { readonly max: number; readonly live: number; readonly busy: number };
+}
+
+const MAX_LIST = 200;
+const DEFAULT_LIST = 50;
+
+/**
+ * Runs heavy tasks on worker threads and keeps a bounded, truthful record of each.
+ *
+ * @example
+ * const tasks = new TaskManager({ types: { digest: taskType(taskModule<typeof digest>(url)) } });
+ * const task = await tasks.submit('digest', { items: texts });
+ * const prints = await task.result();
+ */
+export class TaskManager<Types extends Record<string, AnyTaskType>> extends EventEmitter<TaskEvents> {
+  readonly #options: ResolvedOptions;
+  readonly #types: Map<string, ResolvedTaskType>;
+  readonly #lanes: ThreadPool;
+  readonly #scheduler: Scheduler;
+  readonly #history: History;
+  readonly #index = new TaskIndex();
+  readonly #groups = new Groups();
+  readonly #duplicates = new Duplicates();
+  readonly #hooks = new Set<(record: SettledRecord) => unknown>();
+  readonly #settledCounts: Record<TerminalStatus, number> = { completed: 0, failed: 0, cancelled: 0 };
+  readonly #observer: TaskObserver & HandleHost;
+  #threads: number;
+  #submitted = 0;
+  #active = 0;
+  #ticker: Ticker | null = null;
+  #closing: Closing | null = null;
+
+  /** @throws TreadleError INVALID_ARGUMENT, TASK_MODULE_FAILED (a module's file is not there), UNSERIALIZABLE (`data`). */
+  constructor(options: TaskManagerOptions<Types>) {
+    super();
+    if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
+    this.#options = resolveOptions(options);
+    const { clock, threads, cancelGraceMs } = this.#options;
+    const types = resolveTaskTypes(options.types, cancelGraceMs);
+    this.#types = new Map(types.map((type) => [type.name, type]));
+    this.#threads = threads.max;
+    this.#lanes = new ThreadPool({
+      ...threads,
+      types: types.map(({ name, url, policy }) => ({ name, url, data: policy.data })),
+      clock,
+      onChange: () => this.#scheduler.pump(),
+    });
+    this.#scheduler = new Scheduler(
+      { lanes: this.#lanes, typeOf: (name) => this.#typeOf(name), execute: (task) => this.#execute(task) },
+      this.#options.maxConcurrentTasks,
+    );
+    this.#history = new History(this.#options.history, clock, (record) => {
+      this.#index.remove(record.id);
+      this.#groups.remove(record);
+    });
+    this.#observer = {
+      onTransition: (task, from) => this.#onTransition(task, from),
+      record: (task) => this.#recordOf(task),
+      cancel: (task) => this.#cancel(task),
+    };
+  }
+
+  /**
+   * Takes a task on. It has been checked, is no unwanted duplicate and waits in the queue when the promise resolves.
+   * The input is not copied: do not change it until the task has settled.
+   *
+   * @throws TreadleError INVALID_ARGUMENT, UNKNOWN_TASK_TYPE, UNSERIALIZABLE, QUEUE_FULL, DUPLICATE_TASK (`taskId` is
+   *   the task in the way), CLOSED.
+   */
+  async submit<Name extends keyof Types & string>(
+    type: Name,
+    ...[options]: SubmitArguments<Types[Name]>
+  ): Promise<TaskHandle<TaskResult<Types[Name]>>> {
+    this.#refuseWhenClosed();
+    const resolved = this.#typeOf(type);
+    const submission = checkSubmission(resolved, options ?? {});
+    const input = await checkInput(resolved, submission.input);
+    // From here to the queue is one synchronous step, so that of two equal submissions one is the duplicate.
+    this.#refuseWhenClosed();
+    const task = this.#joined(type, submission) ?? this.#accept(type, { ...submission, input });
+    if (submission.onSettled !== null) task.hooks.push(submission.onSettled);
+    return new TaskHandle(task, this.#observer);
+  }
+
+  /** The record of a task; undefined when there is none, it has left the history, or it is another owner's. */
+  get(id: string, scope: OwnerScope = {}): TaskRecord | undefined {
+    const entry = this.#entry(id, scope);
+    if (entry === undefined) return undefined;
+    return entry.task === null ? (entry.record ?? undefined) : this.#recordOf(entry.task);
+  }
+
+  /**
+   * Records over all tasks that are known, newest first.
+   * @throws TreadleError INVALID_ARGUMENT for an unknown status, limit or cursor.
+   */
+  list(options: ListOptions = {}): TaskPage {
+    onlyKeys('list options', options, ['type', 'status', 'resourceId', 'group', 'owner', 'limit', 'cursor']);
+    const { limit = DEFAULT_LIST, cursor, status } = options;
+    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIST) {
+      throw invalidArgument('limit', `an integer from 1 to ${MAX_LIST}`, limit);
+    }
+    if (status !== undefined && !TASK_STATUSES.includes(status)) {
+      throw invalidArgument('status', `one of ${TASK_STATUSES.join(', ')}`, status);
+    }
+    this.#history.evictExpired();
+    const records: TaskRecord[] = [];
+    for (const entry of this.#index.newestFirst(readCursor(cursor))) {
+      if (!matches(entry, options)) continue;
+      if (records.length === limit) {
+        // There is one more, so there is another page; it starts after the last one of this.
+        return { records, nextCursor: writeCursor(this.#index.get(records.at(-1)?.id ?? '')?.order ?? 0) };
+      }
+      const record = entry.task === null ? entry.record : this.#recordOf(entry.task);
+      if (record !== null) records.push(record);
+    }
+    return { records, nextCursor: null };
+  }
+
+  /**
+   * Asks a task to stop. One that waits never starts; one that runs is `cancelling` until its threads have left it.
+   * Returns its record, undefined where there is none. Cancelling twice, or a settled task, changes nothing.
+   */
+  cancel(id: string, scope: OwnerScope = {}): TaskRecord | undefined {
+    const task = this.#entry(id, scope)?.task;
+    if (task !== null && task !== undefined) this.#cancel(task);
+    return this.get(id, scope);
+  }
+
+  /** The tasks of a group that have settled since the last call, oldest first. Each is given out once; tasks in progress stay. */
+  takeResults(group: string, scope: OwnerScope = {}): readonly SettledRecord[] {
+    this.#history.evictExpired();
+    const name = key('group', group);
+    return name === null ? [] : this.#groups.take(name, key('owner', scope.owner));
+  }
+
+  stats(): TaskStats {
+    const now: Record<TaskStatus, number> = { ...this.#settledCounts, pending: this.#scheduler.pending.size, running: 0, cancelling: 0 };
+    for (const { task } of this.#scheduler.inProgress.values()) if (!isTerminal(task.status)) now[task.status]++;
+    return {
+      total: this.#submitted,
+      ...now,
+      maxConcurrentTasks: this.#scheduler.maxConcurrentTasks,
+      paused: this.#scheduler.paused,
+      history: this.#history.size,
+      threads: { max: this.#threads, live: this.#lanes.live(), busy: this.#lanes.busy() },
+    };
+  }
+
+  /** Lets no further task start and no further chunk be cut; chunks in flight end. Submitting goes on. */
+  pause(): void {
+    this.#scheduler.paused = true;
+  }
+
+  resume(): void {
+    this.#scheduler.paused = false;
+  }
+
+  /** Changes how many tasks may be in progress; none is stopped for it. @throws TreadleError INVALID_ARGUMENT */
+  setMaxConcurrentTasks(max: number): void {
+    this.#scheduler.maxConcurrentTasks = integer('maxConcurrentTasks', max ?? null, 1, 1);
+  }
+
+  /** Changes the number of threads; one that works ends after its chunk. @throws TreadleError INVALID_ARGUMENT */
+  setThreads(max: number): void {
+    this.#threads = integer('threads', max ?? null, 1, 1);
+    this.#lanes.resize(this.#threads);
+  }
+
+  /**
+   * Calls `hook` once for each task that settles, with nobody reading. What it throws goes to the `listenerError`
+   * event. Returns what unregisters it.
+   */
+  onSettled(hook: (record: SettledRecord) => unknown): () => void {
+    if (typeof hook !== 'function') throw invalidArgument('hook', 'a function', hook);
+    const own = (record: SettledRecord): unknown => hook(record);
+    this.#hooks.add(own);
+    return () => void this.#hooks.delete(own);
+  }
+
+  /**
+   * Starts every thread and loads every task module on it, so that the first task is as quick as the second and a
+   * module that is not what its type says is found now.
+   *
+   * @throws TreadleError TASK_MODULE_FAILED, WORKER_EXITED, INVALID_ARGUMENT (a policy for items on a one-piece task), CLOSED.
+   */
+  async ready(): Promise<void> {
+    this.#refuseWhenClosed();
+    const types = [...this.#types.values()];
+    for (const { type: number, outcome } of await this.#lanes.warmUp()) {
+      const type = types[number];
+      if (type === undefined) continue;
+      const subject = { id: 'ready()', type: type.name };
+      if (outcome.kind === 'threw') throw errorOfThrown(subject, outcome);
+      if (outcome.kind === 'lost') throw errorOfLost(subject, outcome);
+      type.shape = outcome.shape ?? type.shape;
+      if (type.shape?.kind === 'task' && type.policy.parallelism !== Infinity && type.policy.parallelism > 1) {
+        throw invalidArgument(`types.${type.name}.parallelism`, 'left out: the module is one piece of work', type.policy.parallelism);
+      }
+    }
+  }
+
+  /**
+   * Ends the manager: waiting tasks are cancelled, running ones may end until the deadline, then their threads are
+   * ended by force. New submissions are refused with `CLOSED`. A second call shortens the deadline to its own.
+   */
+  close(options: CloseOptions = {}): Promise<CloseReport> {
+    onlyKeys('close options', options, ['timeoutMs']);
+    const timeoutMs = duration('timeoutMs', options.timeoutMs, this.#closing === null ? 30_000 : Infinity);
+    this.#closing ??= new Closing(this.#scheduler, this.#lanes, this.#options.clock, () => this.#stopTicking());
+    return this.#closing.until(timeoutMs);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #typeOf(name: string): ResolvedTaskType {
+    const type = this.#types.get(name);
+    if (type !== undefined) return type;
+    throw new TreadleError(
+      'UNKNOWN_TASK_TYPE',
+      `Expected a task type of ${[...this.#types.keys()].join(', ')}, got ${describeValue(name)}`,
+    );
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closing !== null) throw new TreadleError('CLOSED', 'The task manager is closed');
+  }
+
+  #entry(id: string, { owner }: OwnerScope): ReturnType<TaskIndex['get']> {
+    if (typeof id !== 'string') throw invalidArgument('id', 'a string', id);
+    this.#history.evictExpired();
+    const entry = this.#index.get(id);
+    const owned = entry?.task?.identity.owner ?? entry?.record?.owner ?? null;
+    return owner === undefined || owned === owner ? entry : undefined;
+  }
+
+  /** The task to join, where that is wanted and there is one. */
+  #joined(type: string, submission: Submission): Task | null {
+    const { owner, resourceId, onDuplicate, priority } = submission;
+    const existing = onDuplicate === 'allow' ? null : this.#duplicates.find({ owner, type, resourceId });
+    if (existing === null) return null;
+    const joinable = onDuplicate === 'join' && existing.status !== 'cancelling' && existing.stopping === null;
+    if (!joinable) {
+      throw new TreadleError(
+        'DUPLICATE_TASK',
+        `A task of type "${type}" on ${describeValue(resourceId)} is ${existing.status} already: ${existing.id}`,
+        { taskId: existing.id },
+      );
+    }
+    if (priority > existing.priority) {
+      const waiting = this.#scheduler.pending.remove(existing);
+      existing.priority = priority;
+      if (waiting) this.#scheduler.add(existing);
+    }
+    return existing;
+  }
+
+  #accept(type: string, submission: Submission): Task {
+    const { pending } = this.#scheduler;
+    const { max } = this.#options.queue;
+    // What can start at once does not count as waiting.
+    const slots = this.#scheduler.maxConcurrentTasks - this.#scheduler.inProgress.size;
+    if (pending.size >= max + (this.#scheduler.paused ? 0 : Math.max(0, slots))) {
+      throw new TreadleError('QUEUE_FULL', `The queue is full: ${pending.size} tasks wait and \`queue.max\` is ${max}`);
+    }
+    const { input, items, resourceId, group, owner, meta, priority } = submission;
+    const id = this.#newId();
+    const identity = { id, type, resourceId, group, owner, meta };
+    const task = new Task(identity, { input, items }, priority, this.#options.clock, this.#observer);
+    this.#submitted++;
+    this.#active++;
+    this.#index.add(task);
+    this.#duplicates.add(task);
+    this.#scheduler.add(task);
+    this.#keepTicking();
+    this.#announce('submitted', task);
+    return task;
+  }
+
+  #newId(): string {
+    const id = this.#options.id();
+    if (typeof id !== 'string' || id === '') throw invalidArgument('id()', 'a function that returns a string', id);
+    if (this.#index.has(id)) throw invalidArgument('id()', 'a function that returns a new id each time', id);
+    return id;
+  }
+
+  #execute(task: Task): Execution {
+    return new Execution(task, this.#typeOf(task.identity.type), {
+      lanes: this.#lanes,
+      clock: this.#options.clock,
+      threads: () => this.#threads,
+      onReady: (execution) => this.#scheduler.wake(execution),
+      onMessages: (of, messages) => this.#onMessages(of, messages),
+    });
+  }
+
+  #cancel(task: Task): void {
+    if (this.#scheduler.pending.remove(task)) task.settle({ status: 'cancelled' });
+    else this.#scheduler.inProgress.get(task.id)?.stop('cancel');
+  }
+
+  #recordOf(task: Task): TaskRecord {
+    this.#scheduler.inProgress.get(task.id)?.sample();
+    return task.snapshot();
+  }
+
+  #onMessages(task: Task, messages: readonly TaskMessage[]): void {
+    if (this.listenerCount('log') === 0) return;
+    for (const { at, text } of messages) {
+      this.#emit('log', { taskId: task.id, type: task.identity.type, at, message: text } satisfies LogEvent);
+    }
+  }
+
+  #onTransition(task: Task, from: TaskStatus): void {
+    const { status } = task;
+    if (!isTerminal(status)) {
+      this.#announce(status === 'pending' ? 'retrying' : status, task);
+      return;
+    }
+    const record = task.snapshot() as SettledRecord;
+    const entry = this.#index.get(task.id);
+    if (entry !== undefined) {
+      entry.task = null;
+      entry.record = record;
+    }
+    this.#active--;
+    this.#settledCounts[status]++;
+    this.#duplicates.remove(task);
+    this.#groups.add(record);
+    this.#history.add(record);
+    this.#keepTicking();
+    if (from !== status) this.#announce(status, task);
+    const typeHook = this.#typeOf(task.identity.type).policy.onSettled;
+    for (const hook of typeHook === null ? task.hooks : [...task.hooks, typeHook]) this.#call(hook, record);
+    for (const hook of this.#hooks) this.#call(hook, record);
+  }
+
+  #announce(event: Exclude<keyof TaskEvents, 'log' | 'listenerError'>, task: Task): void {
+    if (this.listenerCount(event) > 0) this.#emit(event, task.snapshot());
+  }
+
+  /** A listener that throws must not stop the engine, nor the listeners after it more than it has to. */
+  #emit(event: keyof TaskEvents, argument: unknown): void {
+    for (const listener of this.listeners(event)) {
+      this.#call(listener as (argument: unknown) => unknown, argument);
+    }
+  }
+
+  #call<T>(listener: (argument: T) => unknown, argument: T): void {
+    try {
+      const returned = listener.call(this, argument);
+      if (returned instanceof Promise) returned.catch((error: unknown) => this.#onListenerError(error));
+    } catch (error) {
+      this.#onListenerError(error);
+    }
+  }
+
+  #onListenerError(error: unknown): void {
+    if (this.listenerCount('listenerError') > 0 && this.emit('listenerError', error)) return;
+    process.emitWarning(error instanceof Error ? error : String(error), { code: 'TREADLE_LISTENER_ERROR' });
+  }
+
+  /** Samples progress while there are tasks; that also is what keeps the process alive for them. */
+  #keepTicking(): void {
+    if (this.#ticker !== null) this.#ticker.keepAlive(this.#active > 0);
+    else if (this.#active > 0) this.#ticker = this.#options.clock.every(SAMPLE_MS, () => this.#tick());
+  }
+
+  #tick(): void {
+    if (this.#active === 0) return this.#stopTicking();
+    for (const execution of this.#scheduler.inProgress.values()) {
+      if (!execution.sample()) continue;
+      execution.task.changed();
+      this.#announce('progress', execution.task);
+    }
+  }
+
+  #stopTicking(): void {
+    this.#ticker?.stop();
+    this.#ticker = null;
+  }
+}
+
+function writeCursor(order: number): string {
+  return order.toString(36);
+}
+
+function readCursor(cursor: unknown): number {
+  if (cursor === undefined) return Infinity;
+  const order = typeof cursor === 'string' && /^[0-9a-z]{1,11}$/.test(cursor) ? Number.parseInt(cursor, 36) : Number.NaN;
+  if (Number.isNaN(order)) throw invalidArgument('cursor', 'a `nextCursor` of an earlier page', cursor);
+  return order;
+}

@@ -1,0 +1,229 @@
+import { existsSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { type ChunkOptions, type ResolvedChunkOptions, resolveChunkOptions } from './chunk.js';
+import { whereUnclonable } from './cloneable.js';
+import type { BatchDefinition, TaskDefinition } from './define-task.js';
+import { TreadleError, invalidArgument } from './errors.js';
+import { duration, integer, onlyKeys } from './options.js';
+import type { ModuleShape } from './protocol.js';
+import type { SettledRecord } from './task-record.js';
+
+/** What the default export of a task module can be. */
+export type AnyDefinition = TaskDefinition<never, unknown, never> | BatchDefinition<never, never, unknown, never>;
+
+export type InputOf<Definition> =
+  Definition extends TaskDefinition<infer Input, unknown, never>
+    ? Input
+    : Definition extends { readonly types?: { input: infer Input } }
+      ? Input
+      : never;
+
+export type ItemOf<Definition> = Definition extends { readonly types?: { item: infer Item } } ? Item : never;
+
+export type ResultOf<Definition> =
+  Definition extends TaskDefinition<never, infer Result, never>
+    ? Result
+    : Definition extends { readonly types?: { result: infer Result } }
+      ? Result
+      : never;
+
+export type DataOf<Definition> =
+  Definition extends TaskDefinition<never, unknown, infer Data>
+    ? Data
+    : Definition extends { readonly types?: { data: infer Data } }
+      ? Data
+      : never;
+
+/** Where a task module is, with the type of its default export. */
+export interface TaskModule<Definition> {
+  readonly location: URL | string;
+  /** Carries the type; never present at run time. */
+  readonly definition?: Definition;
+}
+
+/**
+ * Names the module that threads load: a URL, a file URL string or an absolute path.
+ *
+ * @example taskModule<typeof digest>(new URL('./digest.task.js', import.meta.url))
+ * @throws TreadleError INVALID_ARGUMENT for a relative path or another kind of URL.
+ */
+export function taskModule<Definition>(location: URL | string): TaskModule<Definition> {
+  moduleUrl(location);
+  return { location };
+}
+
+/** What to do with a submission while an unsettled task of the same owner, type and `resourceId` exists. */
+export type OnDuplicate = 'reject' | 'join' | 'allow';
+
+/** How tasks of a type may run. Only the host reads it. */
+export interface TaskPolicy<Data = unknown> {
+  /** Sent to each thread once, and given to the task as `ctx.data`: a path, a model name. Must be cloneable. */
+  data?: Data;
+  /** How long one attempt may take, from its start. Milliseconds. @default no limit */
+  timeoutMs?: number;
+  /** How often work that threw is run again: a budget for each chunk. A chunk of a batch whose thread died is always run again once. @default 0 */
+  retries?: number;
+  /** How many threads may work on one task at once. Integer >= 1. @default all */
+  parallelism?: number;
+  /** How many tasks of this type may be in progress at once. Integer >= 1. @default all */
+  concurrency?: number;
+  /** How items are cut. @default chunks of about 25 ms */
+  chunk?: ChunkOptions;
+  /** How long a task of this type may go on after it was told to stop. Milliseconds. @default the manager's */
+  cancelGraceMs?: number;
+  /** False for work that must not be ended by force (native code that aborts the process): it is only asked to stop. @default true */
+  killable?: boolean;
+  /** What to do with a duplicate. Only tasks with a `resourceId` can be duplicates. @default 'reject' */
+  onDuplicate?: OnDuplicate;
+  /** Called once for each task of this type when it has settled. */
+  onSettled?: (record: SettledRecord) => unknown;
+}
+
+/** A task type: a module, and the policy it runs under. */
+export interface TaskType<Definition = unknown, SubmittedInput = unknown> {
+  readonly module: TaskModule<Definition>;
+  readonly policy: TaskPolicy & { readonly input?: StandardSchemaV1 };
+  /** Carries the type; never present at run time. */
+  readonly submitted?: SubmittedInput;
+}
+
+/**
+ * Puts a module under a policy. With `input`, any Standard Schema, what is submitted is checked and converted first.
+ *
+ * @throws TreadleError INVALID_ARGUMENT for an unknown key or a value out of range.
+ */
+export function taskType<Definition, Schema extends StandardSchemaV1<unknown, InputOf<Definition>>>(
+  module: TaskModule<Definition>,
+  policy: TaskPolicy<DataOf<Definition>> & { input: Schema },
+): TaskType<Definition, StandardSchemaV1.InferInput<Schema>>;
+export function taskType<Definition>(
+  module: TaskModule<Definition>,
+  policy?: TaskPolicy<DataOf<Definition>>,
+): TaskType<Definition, InputOf<Definition>>;
+export function taskType(
+  module: TaskModule<unknown>,
+  policy: TaskPolicy & { input?: StandardSchemaV1 } = {},
+): TaskType {
+  resolvePolicy('a task type', policy, 0);
+  return { module, policy };
+}
+
+/** A task type as the engine uses it. */
+export interface ResolvedTaskType {
+  readonly name: string;
+  readonly index: number;
+  readonly url: string;
+  readonly policy: ResolvedPolicy;
+  /** Known once a thread has loaded the module. */
+  shape: ModuleShape | null;
+}
+
+export interface ResolvedPolicy {
+  readonly schema: StandardSchemaV1 | null;
+  readonly data: unknown;
+  readonly timeoutMs: number;
+  readonly retries: number;
+  readonly parallelism: number;
+  readonly concurrency: number;
+  readonly chunk: ResolvedChunkOptions;
+  readonly cancelGraceMs: number;
+  readonly killable: boolean;
+  readonly onDuplicate: OnDuplicate;
+  readonly onSettled: ((record: SettledRecord) => unknown) | null;
+}
+
+const POLICY_KEYS = [
+  'input',
+  'data',
+  'timeoutMs',
+  'retries',
+  'parallelism',
+  'concurrency',
+  'chunk',
+  'cancelGraceMs',
+  'killable',
+  'onDuplicate',
+  'onSettled',
+] as const satisfies readonly (keyof TaskPolicy | 'input')[];
+
+/** @throws TreadleError INVALID_ARGUMENT, TASK_MODULE_FAILED when the module's file is not there. */
+export function resolveTaskTypes(types: unknown, cancelGraceMs: number): ResolvedTaskType[] {
+  if (typeof types !== 'object' || types === null || Object.keys(types).length === 0) {
+    throw invalidArgument('types', 'an object with at least one task type', types);
+  }
+  return Object.entries(types).map(([name, type]: [string, unknown], index) => {
+    const given = type as Partial<TaskType> | null;
+    if (typeof given !== 'object' || given === null || given.module === undefined || given.policy === undefined) {
+      throw invalidArgument(`types.${name}`, 'made by taskType()', type);
+    }
+    return {
+      name,
+      index,
+      url: existingModule(name, given.module.location),
+      policy: resolvePolicy(`types.${name}`, given.policy, cancelGraceMs),
+      shape: null,
+    };
+  });
+}
+
+function resolvePolicy(name: string, policy: TaskPolicy & { input?: StandardSchemaV1 }, graceMs: number): ResolvedPolicy {
+  onlyKeys(name, policy, POLICY_KEYS);
+  const { input, data, killable = true, onDuplicate = 'reject', onSettled } = policy;
+  if (input !== undefined && typeof (input as Partial<StandardSchemaV1>)['~standard']?.validate !== 'function') {
+    throw invalidArgument(`${name}.input`, 'a Standard Schema', input);
+  }
+  if (typeof killable !== 'boolean') throw invalidArgument(`${name}.killable`, 'true or false', killable);
+  if (onSettled !== undefined && typeof onSettled !== 'function') {
+    throw invalidArgument(`${name}.onSettled`, 'a function', onSettled);
+  }
+  try {
+    structuredClone(data);
+  } catch (error) {
+    throw new TreadleError('UNSERIALIZABLE', `Expected \`${name}.data\` to be cloneable${whereUnclonable(data)}`, {
+      cause: error,
+    });
+  }
+  return {
+    schema: input ?? null,
+    data,
+    timeoutMs: duration(`${name}.timeoutMs`, policy.timeoutMs, Infinity),
+    retries: integer(`${name}.retries`, policy.retries, 0, 0),
+    parallelism: integer(`${name}.parallelism`, policy.parallelism, 1, Infinity),
+    concurrency: integer(`${name}.concurrency`, policy.concurrency, 1, Infinity),
+    chunk: resolveChunkOptions(policy.chunk),
+    cancelGraceMs: duration(`${name}.cancelGraceMs`, policy.cancelGraceMs, graceMs),
+    killable,
+    onDuplicate: checkOnDuplicate(`${name}.onDuplicate`, onDuplicate),
+    onSettled: onSettled ?? null,
+  };
+}
+
+/** @throws TreadleError INVALID_ARGUMENT */
+export function checkOnDuplicate(name: string, value: unknown): OnDuplicate {
+  if (value === 'reject' || value === 'join' || value === 'allow') return value;
+  throw invalidArgument(name, "'reject', 'join' or 'allow'", value);
+}
+
+function moduleUrl(location: unknown): URL {
+  if (location instanceof URL && location.protocol === 'file:') return location;
+  if (typeof location === 'string') {
+    if (location.startsWith('file:')) return new URL(location);
+    if (isAbsolute(location)) return pathToFileURL(location);
+  }
+  throw invalidArgument('taskModule', 'given a file URL or an absolute path', location instanceof URL ? location.href : location);
+}
+
+/** The file, or its twin: a build has the `.js` of what the sources call `.ts`, and a loader of the user's the other. */
+function existingModule(name: string, location: URL | string): string {
+  const url = moduleUrl(location);
+  const twins = [url.href, url.href.replace(/\.([cm]?)js$/, '.$1ts'), url.href.replace(/\.([cm]?)ts$/, '.$1js')];
+  const tried = [...new Set(twins)];
+  const found = tried.find((href) => existsSync(fileURLToPath(href.replace(/[?#].*$/, ''))));
+  if (found !== undefined) return found;
+  throw new TreadleError(
+    'TASK_MODULE_FAILED',
+    `Expected the module of task type "${name}" to exist; tried ${tried.map((href) => fileURLToPath(href)).join(' and ')}`,
+  );
+}

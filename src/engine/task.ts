@@ -1,0 +1,178 @@
+import { exceedsBytes } from './cloneable.js';
+import type { Clock } from './clock.js';
+import type { TreadleError } from './errors.js';
+import type { Items } from './item-source.js';
+import { MAX_RESULT_BYTES } from './options.js';
+import { Progress } from './progress.js';
+import type { Notes } from './protocol.js';
+import {
+  MAX_MESSAGES,
+  type SettledRecord,
+  type TaskErrorInfo,
+  type TaskMessage,
+  type TaskRecord,
+  type TaskStatus,
+  boundText,
+  canTransition,
+} from './task-record.js';
+
+/** What a task was submitted with, as far as its record shows it. */
+export interface TaskIdentity {
+  readonly id: string;
+  readonly type: string;
+  readonly resourceId: string | null;
+  readonly group: string | null;
+  readonly owner: string | null;
+  readonly meta: unknown;
+}
+
+/** How a task ended. */
+export type Settlement =
+  | { readonly status: 'completed'; readonly value: unknown }
+  | { readonly status: 'failed'; readonly error: TreadleError }
+  | { readonly status: 'cancelled' };
+
+/** Why a task has to stop before its end. */
+export type StopReason = 'cancel' | 'timeout' | 'failure';
+
+/** Who is told of a task's life. */
+export interface TaskObserver {
+  /** Called once for each transition, after the state has changed. */
+  onTransition(task: Task, from: TaskStatus): void;
+}
+
+/** The live state of one task. {@link transition} is the only writer of its status, {@link settle} the only way to an end. */
+export class Task {
+  readonly identity: TaskIdentity;
+  readonly createdAt: number;
+  readonly progress: Progress = new Progress();
+  /** What to work on; released when the task settles. */
+  work: { readonly input: unknown; readonly items: Items<unknown> | null } | null;
+  priority: number;
+  status: TaskStatus = 'pending';
+  attempt = 1;
+  stopping: StopReason | null = null;
+  startedAt: number | null = null;
+  /** The final record, once there is one. */
+  settled: SettledRecord | null = null;
+  /** The whole end, result of any size included, for whoever holds the handle. */
+  settlement: Settlement | null = null;
+  /** Called when there is something new to see. */
+  readonly watchers: Set<() => void> = new Set();
+  readonly hooks: ((record: SettledRecord) => unknown)[] = [];
+  readonly #clock: Clock;
+  readonly #observer: TaskObserver;
+  #updatedAt: number;
+  #completedAt: number | null = null;
+  #stage: string | null = null;
+  #messages: readonly TaskMessage[] = NO_MESSAGES;
+
+  constructor(
+    identity: TaskIdentity,
+    work: { input: unknown; items: Items<unknown> | null },
+    priority: number,
+    clock: Clock,
+    observer: TaskObserver,
+  ) {
+    this.identity = identity;
+    this.work = work;
+    this.priority = priority;
+    this.createdAt = clock.now();
+    this.#updatedAt = this.createdAt;
+    this.#clock = clock;
+    this.#observer = observer;
+  }
+
+  get id(): string {
+    return this.identity.id;
+  }
+
+  /** Moves on to `to` and tells the observer; false, and nothing happens, when that state can't follow. */
+  transition(to: TaskStatus): boolean {
+    const from = this.status;
+    if (!canTransition(from, to)) return false;
+    this.status = to;
+    this.#updatedAt = this.#clock.now();
+    if (to === 'running') this.startedAt ??= this.#updatedAt;
+    this.#observer.onTransition(this, from);
+    this.changed();
+    return true;
+  }
+
+  /** Ends the task. Only the first call counts; a later one is dropped and returns false. */
+  settle(settlement: Settlement): boolean {
+    if (this.settlement !== null || !canTransition(this.status, settlement.status)) return false;
+    this.settlement = settlement;
+    this.stopping = null;
+    this.work = null;
+    this.#completedAt = this.#clock.now();
+    if (settlement.status === 'completed') this.progress.complete();
+    return this.transition(settlement.status);
+  }
+
+  /** Something besides the status has changed. */
+  changed(): void {
+    for (const watcher of this.watchers) watcher();
+  }
+
+  addNotes(notes: Notes): readonly TaskMessage[] {
+    if (this.settlement !== null) return NO_MESSAGES;
+    this.#updatedAt = this.#clock.now();
+    if (notes.stage !== undefined) this.#stage = boundText(notes.stage);
+    const added = notes.messages.map(({ at, text }) => Object.freeze({ at, text: boundText(text) }));
+    if (notes.dropped > 0 && added[0] !== undefined) {
+      added.unshift(Object.freeze({ at: added[0].at, text: `(${notes.dropped} messages left out)` }));
+    }
+    this.#messages = Object.freeze([...this.#messages, ...added].slice(-MAX_MESSAGES));
+    return added;
+  }
+
+  touch(): void {
+    this.#updatedAt = this.#clock.now();
+  }
+
+  /** The task at this moment. */
+  snapshot(): TaskRecord {
+    if (this.settled !== null) return this.settled;
+    const record = this.#record();
+    if (this.settlement !== null) this.settled = record as SettledRecord;
+    return record;
+  }
+
+  #record(): TaskRecord {
+    const { settlement } = this;
+    const omitted = settlement?.status === 'completed' && exceedsBytes(settlement.value, MAX_RESULT_BYTES);
+    return Object.freeze({
+      ...this.identity,
+      priority: this.priority,
+      status: this.status,
+      createdAt: this.createdAt,
+      updatedAt: this.#updatedAt,
+      startedAt: this.startedAt,
+      completedAt: this.#completedAt,
+      attempt: this.attempt,
+      stage: this.#stage,
+      stopping: this.stopping === 'cancel' ? null : this.stopping,
+      progress: this.progress.snapshot(),
+      messages: this.#messages,
+      result: settlement?.status === 'completed' && !omitted ? (settlement.value ?? null) : null,
+      resultOmitted: omitted,
+      error: settlement?.status === 'failed' ? errorInfo(settlement.error) : null,
+      // The union is by status, and each status sets its fields above.
+    }) as TaskRecord;
+  }
+}
+
+const NO_MESSAGES: readonly TaskMessage[] = Object.freeze([]);
+
+function errorInfo(error: TreadleError): TaskErrorInfo {
+  const cause: unknown = error.cause;
+  const thrown = cause instanceof Error ? cause : null;
+  const code = (thrown as { code?: unknown } | null)?.code;
+  return Object.freeze({
+    code: error.code,
+    name: boundText(thrown?.name ?? error.name),
+    message: boundText(thrown?.message ?? error.message),
+    causeCode: typeof code === 'string' || typeof code === 'number' ? boundText(String(code)) : null,
+  });
+}

@@ -1,0 +1,99 @@
+import type { ControlBlock } from './control-block.js';
+import { deferred } from './deferred.js';
+import type { Flight, Outcome } from './lanes.js';
+import {
+  type ChunkAnswer,
+  type FlushMessage,
+  type MemberOutcome,
+  type Notes,
+  type WakeMessage,
+  serializeThrown,
+} from './protocol.js';
+
+/** What a flight asks of its lane. */
+export interface LaneControls {
+  wake(message: WakeMessage): void;
+  terminate(): void;
+  over(): void;
+}
+
+/** A chunk on a thread. */
+export class ThreadFlight implements Flight {
+  readonly outcome: Promise<Outcome>;
+  readonly epoch: number;
+  readonly #control: ControlBlock;
+  readonly #lane: LaneControls;
+  readonly #onNotes: (notes: Notes) => void;
+  readonly #resolve: (outcome: Outcome) => void;
+  #answer: ChunkAnswer | null = null;
+  #outcome: MemberOutcome | undefined;
+  #flushes = 0;
+  #over = false;
+  #killed = false;
+
+  constructor(epoch: number, control: ControlBlock, onNotes: (notes: Notes) => void, lane: LaneControls) {
+    const { promise, resolve } = deferred<Outcome>();
+    this.outcome = promise;
+    this.#resolve = resolve;
+    this.epoch = epoch;
+    this.#control = control;
+    this.#onNotes = onNotes;
+    this.#lane = lane;
+  }
+
+  cancel(): void {
+    if (this.#over) return;
+    this.#control.cancel(this.epoch);
+    // Work that has not begun is simply taken back; the thread then answers at once.
+    if (!this.#control.takeBack(this.epoch, 0)) this.#lane.wake({ cancel: this.epoch });
+  }
+
+  kill(): void {
+    if (this.#over) return;
+    this.#killed = true;
+    this.#lane.terminate();
+  }
+
+  sample(): ReturnType<Flight['sample']> {
+    return this.#over ? { done: 0, total: Number.NaN, beats: 0 } : this.#control.sample();
+  }
+
+  answered(answer: ChunkAnswer): void {
+    this.#answer = answer;
+    this.#outcome ??= answer.outcomes[0];
+    this.#closeWhenComplete();
+  }
+
+  flushed(message: FlushMessage): void {
+    this.#flushes++;
+    if (message.notes !== undefined) this.#onNotes(message.notes);
+    for (const [, outcome] of message.outcomes ?? []) this.#outcome = outcome;
+    this.#closeWhenComplete();
+  }
+
+  unsendable(error: unknown): void {
+    this.#close({ kind: 'unsendable', error: serializeThrown(error), ms: 0, shape: null });
+  }
+
+  lose(error: unknown, exitCode: number | null, loading: boolean): void {
+    const outOfMemory = (error as { code?: unknown } | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
+    const reason = this.#killed ? 'killed' : outOfMemory ? 'out-of-memory' : loading ? 'loading' : 'exited';
+    const thrown = exitCode === null ? serializeThrown(error) : null;
+    this.#close({ kind: 'lost', exitCode: this.#killed ? null : exitCode, error: thrown, reason, ms: 0, shape: null });
+  }
+
+  // The answer and what was flushed come on two ports, in any order.
+  #closeWhenComplete(): void {
+    const answer = this.#answer;
+    if (answer === null || this.#flushes < answer.flushes || this.#outcome === undefined) return;
+    this.#close({ ...this.#outcome, ms: answer.ms, shape: answer.shape ?? null });
+  }
+
+  #close(outcome: Outcome): void {
+    if (this.#over) return;
+    this.#over = true;
+    // Resolved first: who waits for the outcome acts on it before the free lane is given away.
+    this.#resolve(outcome);
+    this.#lane.over();
+  }
+}

@@ -1,0 +1,276 @@
+import type { MessagePort, ResourceLimits, Worker } from 'node:worker_threads';
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import type { Clock, StopTimer } from './clock.js';
+import { ControlBlock } from './control-block.js';
+import { deferred } from './deferred.js';
+import type { Chunk, Flight } from './lanes.js';
+import type { ChunkAnswer, ChunkMessage, MemberOutcome, Notes, ThreadMessage, WakeMessage, WorkerBoot } from './protocol.js';
+import { ThreadFlight } from './thread-flight.js';
+
+const WORKER_FILE = fileURLToPath(new URL('./worker.js', import.meta.url));
+const MAX_BOOT_FAILURES = 3;
+const BOOT_RETRY_MS = 100;
+const DISPOSE_TIMEOUT_MS = 1_000;
+
+/**
+ * `cold`: no thread; `booting`: its thread is not up yet; `idle`; `busy`: has a flight; `broken`: its thread failed to
+ * boot again and again, a chunk sent to it is lost at once; `closed`: for good.
+ */
+export type LaneState = 'cold' | 'booting' | 'idle' | 'busy' | 'broken' | 'closed';
+
+export interface ThreadLaneOptions {
+  readonly types: WorkerBoot['types'];
+  readonly resourceLimits: ResourceLimits;
+  readonly clock: Clock;
+  readonly onChange: () => void;
+}
+
+/**
+ * One lane: a Piscina pool of exactly one thread.
+ *
+ * A pool for each lane, because then we choose the thread and not the pool's queue; a death is refilled in this lane
+ * and nowhere else; and a pool that gave up (Piscina stops refilling once a thread failed to boot) is made anew
+ * without touching the neighbours. No signal is ever given to `piscina.run`: aborting rejects at once while the thread
+ * works on. The thread is terminated instead, and Piscina's rejection at its exit is the truth.
+ */
+export class ThreadLane {
+  state: LaneState = 'cold';
+  /** Milliseconds on the monotonic clock since it has been idle. */
+  idleSince = 0;
+  /** Numbers of the task types whose modules this thread has loaded. */
+  readonly warmTypes: Set<number> = new Set();
+  readonly #options: ThreadLaneOptions;
+  readonly #control = new ControlBlock();
+  #pool: Piscina<ChunkMessage, ChunkAnswer> | null = null;
+  #worker: Worker | null = null;
+  #wakePort: MessagePort | null = null;
+  #epoch = 0;
+  #flight: ThreadFlight | null = null;
+  #bootFailures = 0;
+  #bootError: unknown = null;
+  #spoiled = false;
+  #stopRetry: StopTimer | null = null;
+  #onRetired: (() => void) | null = null;
+  #closed: Promise<void> | null = null;
+
+  constructor(options: ThreadLaneOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a thread lives here, booting ones included. */
+  get live(): boolean {
+    return this.#worker !== null || this.state === 'booting';
+  }
+
+  /** Starts the thread. */
+  boot(): void {
+    this.#stopRetry?.();
+    this.#stopRetry = null;
+    this.state = 'booting';
+    try {
+      const boot: WorkerBoot = { control: this.#control.buffer, types: this.#options.types };
+      const pool = new Piscina<ChunkMessage, ChunkAnswer>({
+        filename: WORKER_FILE,
+        minThreads: 1,
+        maxThreads: 1,
+        // The synchronous wait of the default freezes timers and sockets that a task left behind.
+        atomics: 'disabled',
+        recordTiming: false,
+        resourceLimits: this.#options.resourceLimits,
+        workerData: boot,
+      });
+      this.#pool = pool;
+      pool.on('message', (message: ThreadMessage) => {
+        if (this.#pool === pool) this.#onMessage(message);
+      });
+      // Without a listener, an error that a thread throws between two chunks would end the host.
+      pool.on('error', (error) => {
+        if (this.#pool === pool) this.#bootError = error;
+      });
+      pool.on('workerDestroy', () => queueMicrotask(() => this.#onThreadGone(pool)));
+    } catch (error) {
+      this.#bootError = error;
+      this.#bootFailed();
+    }
+  }
+
+  send(chunk: Chunk, onNotes: (notes: Notes) => void): Flight {
+    this.#epoch = ControlBlock.nextEpoch(this.#epoch);
+    const flight: ThreadFlight = new ThreadFlight(this.#epoch, this.#control, onNotes, {
+      wake: (message) => this.#wakePort?.postMessage(message),
+      terminate: () => void this.#worker?.terminate(),
+      over: () => this.#onFlightOver(flight),
+    });
+    const pool = this.#pool;
+    if (pool === null) {
+      flight.lose(this.#bootError ?? new Error('The worker thread did not start'), null, false);
+      return flight;
+    }
+
+    this.state = 'busy';
+    this.#flight = flight;
+    this.#control.launch(this.#epoch, 1);
+    const worker = this.#worker;
+    pool.run(messageOf(chunk, this.#epoch)).then(
+      (answer) => {
+        // Node remembers that a module failed to load. A new thread does not.
+        if (answer.outcomes.some(isModuleFailure)) this.#spoiled = true;
+        else this.warmTypes.add(chunk.type);
+        flight.answered(answer);
+      },
+      (error: unknown) => this.#onRunRejected(flight, worker, error),
+    );
+    return flight;
+  }
+
+  forget(taskId: string): void {
+    this.#wakePort?.postMessage({ forget: taskId } satisfies WakeMessage);
+  }
+
+  /** Lets the thread dispose of what it keeps warm, then ends it. The lane is cold afterwards. */
+  async retire(): Promise<void> {
+    if (this.state === 'idle' && this.#wakePort !== null) {
+      // Not idle any more, so that no chunk is sent meanwhile.
+      this.state = 'booting';
+      const retired = deferred<void>();
+      this.#onRetired = retired.resolve;
+      const stop = this.#options.clock.after(DISPOSE_TIMEOUT_MS, retired.resolve, true);
+      this.#wakePort.postMessage({ retire: true } satisfies WakeMessage);
+      await retired.promise;
+      stop();
+      this.#onRetired = null;
+    }
+    await this.#destroy('cold');
+  }
+
+  /** Ends the thread for good, in order where it is idle. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    if (this.state === 'idle') await this.retire();
+    await this.#destroy('closed');
+  }
+
+  async #destroy(state: 'cold' | 'closed'): Promise<void> {
+    this.#stopRetry?.();
+    this.#stopRetry = null;
+    const pool = this.#pool;
+    this.#pool = null;
+    this.state = 'booting';
+    await pool?.destroy();
+    this.#forgetThread();
+    this.state = state;
+    this.#options.onChange();
+  }
+
+  #forgetThread(): void {
+    this.#worker = null;
+    this.#wakePort?.close();
+    this.#wakePort = null;
+    this.#spoiled = false;
+    this.warmTypes.clear();
+  }
+
+  #onMessage(message: ThreadMessage): void {
+    if ('hello' in message) {
+      this.#worker = this.#pool?.threads[0] ?? null;
+      this.#wakePort = message.hello;
+      message.hello.unref();
+      this.#bootFailures = 0;
+      this.#idle();
+    } else if ('retired' in message) {
+      this.#onRetired?.();
+    } else if (this.#flight?.epoch === message.epoch) {
+      this.#flight.flushed(message);
+    }
+  }
+
+  #idle(): void {
+    this.state = 'idle';
+    this.idleSince = this.#options.clock.monotonic();
+    this.#options.onChange();
+  }
+
+  #onFlightOver(flight: ThreadFlight): void {
+    // The thread may have died and its successor may have a flight already.
+    if (this.#flight !== flight) return;
+    this.#flight = null;
+    if (this.state !== 'busy') return;
+    if (this.#spoiled) void this.#destroy('cold');
+    else this.#idle();
+  }
+
+  #onRunRejected(flight: ThreadFlight, worker: Worker | null, error: unknown): void {
+    if (isCloneError(error)) {
+      // The message never left: the thread is as it was.
+      flight.unsendable(error);
+      return;
+    }
+    const loading = this.#control.loading;
+    this.#control.setLoading(false);
+    const exitCode = exitCodeOf(error);
+    // An exit is reported when it has happened; an uncaught error is reported while the thread still ends.
+    const left = exitCode !== null || worker === null ? Promise.resolve() : exitOf(worker);
+    void left.then(() => flight.lose(error, exitCode, loading));
+  }
+
+  /** A thread of the pool ended, in whatever way. Piscina has started the next one, unless it gave up. */
+  #onThreadGone(pool: Piscina): void {
+    if (this.#pool !== pool) return;
+    this.#forgetThread();
+    this.state = 'booting';
+    if (pool.threads.length === 0) {
+      this.#pool = null;
+      void pool.destroy();
+      this.#bootFailed();
+    }
+    this.#options.onChange();
+  }
+
+  #bootFailed(): void {
+    this.#pool = null;
+    this.#bootFailures++;
+    const broken = this.#bootFailures >= MAX_BOOT_FAILURES;
+    if (broken) this.state = 'broken';
+    const delayMs = BOOT_RETRY_MS * 2 ** Math.min(this.#bootFailures, 8);
+    this.#stopRetry = this.#options.clock.after(delayMs, () => this.boot());
+    if (broken) this.#options.onChange();
+  }
+}
+
+function messageOf(chunk: Chunk, epoch: number): ChunkMessage {
+  const { taskId, attempt, input, from, to, items, offset, parts } = chunk;
+  return {
+    epoch,
+    type: chunk.type,
+    phase: chunk.phase,
+    describe: chunk.describe,
+    boxMs: chunk.boxMs,
+    members: [{ taskId, attempt, input, from, to, items, offset, parts }],
+  };
+}
+
+function exitOf(worker: Worker): Promise<void> {
+  // A thread that is gone already has no id any more.
+  if (worker.threadId === -1) return Promise.resolve();
+  return new Promise((resolve) => void worker.once('exit', () => resolve()));
+}
+
+function isModuleFailure(outcome: MemberOutcome | undefined): boolean {
+  return outcome?.kind === 'threw' && outcome.code === 'TASK_MODULE_FAILED';
+}
+
+function isCloneError(error: unknown): boolean {
+  return error instanceof Error && error.name === 'DataCloneError';
+}
+
+const EXITED = /^worker exited with code: (\d+)$/;
+
+function exitCodeOf(error: unknown): number | null {
+  const match = error instanceof Error ? EXITED.exec(error.message) : null;
+  return match === null ? null : Number(match[1]);
+}

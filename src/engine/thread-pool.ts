@@ -1,0 +1,169 @@
+import type { ResourceLimits } from 'node:worker_threads';
+import type { Clock, StopTimer } from './clock.js';
+import { deferred } from './deferred.js';
+import type { Chunk, Flight, Lanes, Outcome } from './lanes.js';
+import type { Notes, WorkerBoot } from './protocol.js';
+import { type LaneState, ThreadLane } from './thread-lane.js';
+
+export interface ThreadPoolOptions {
+  readonly max: number;
+  readonly idleMs: number;
+  readonly resourceLimits: ResourceLimits;
+  readonly types: WorkerBoot['types'];
+  readonly clock: Clock;
+  /** A lane became free, or its thread came or went. */
+  readonly onChange: () => void;
+}
+
+/** {@link Lanes} on worker threads. */
+export class ThreadPool implements Lanes {
+  readonly #options: ThreadPoolOptions;
+  #lanes: ThreadLane[] = [];
+  /** Lanes that are on their way out after a `resize`. */
+  readonly #leaving = new Set<ThreadLane>();
+  readonly #warmUps = new Map<ThreadLane, { type: number; resolve: (outcome: Outcome) => void }[]>();
+  #stopIdleTimer: StopTimer | null = null;
+
+  constructor(options: ThreadPoolOptions) {
+    this.#options = options;
+    this.#addLanes(options.max);
+  }
+
+  free(): number {
+    return this.#count('idle') + this.#count('broken');
+  }
+
+  grow(chunks: number): void {
+    let wanted = chunks - this.#count('booting');
+    for (const lane of this.#lanes) {
+      // A lane that leaves counts until its thread is gone: never more threads than asked for.
+      if (wanted <= 0 || this.live() >= this.#lanes.length) return;
+      if (lane.state !== 'cold') continue;
+      lane.boot();
+      wanted--;
+    }
+  }
+
+  send(chunk: Chunk, onNotes: (notes: Notes) => void): Flight {
+    return this.#bestFor(chunk.type).send(chunk, onNotes);
+  }
+
+  forget(taskId: string): void {
+    for (const lane of this.#lanes) lane.forget(taskId);
+  }
+
+  async warmUp(): Promise<readonly { type: number; outcome: Outcome }[]> {
+    const loads: Promise<{ type: number; outcome: Outcome }>[] = [];
+    for (const lane of this.#lanes) {
+      const jobs = this.#options.types.map((_, type) => {
+        const loaded = deferred<Outcome>();
+        loads.push(loaded.promise.then((outcome) => ({ type, outcome })));
+        return { type, resolve: loaded.resolve };
+      });
+      this.#warmUps.set(lane, [...(this.#warmUps.get(lane) ?? []), ...jobs]);
+    }
+    this.#onLaneChange();
+    return Promise.all(loads);
+  }
+
+  /** Warm-ups go before tasks, or a busy pool would never get to them. */
+  #continueWarmUps(): void {
+    for (const [lane, jobs] of this.#warmUps) {
+      if (lane.state === 'cold') lane.boot();
+      if (lane.state !== 'idle' && lane.state !== 'broken') continue;
+      const job = jobs.shift();
+      if (jobs.length === 0) this.#warmUps.delete(lane);
+      if (job === undefined) continue;
+      void lane.send(loadChunk(job.type), () => {}).outcome.then((outcome) => {
+        job.resolve(outcome);
+        this.#onLaneChange();
+      });
+    }
+  }
+
+  resize(max: number): void {
+    this.#addLanes(max);
+    for (const lane of this.#lanes.splice(max)) this.#leaving.add(lane);
+    this.#onLaneChange();
+  }
+
+  #addLanes(max: number): void {
+    const { types, resourceLimits, clock } = this.#options;
+    while (this.#lanes.length < max) {
+      this.#lanes.push(new ThreadLane({ types, resourceLimits, clock, onChange: () => this.#onLaneChange() }));
+    }
+  }
+
+  live(): number {
+    let live = 0;
+    for (const lane of this.#all()) if (lane.live) live++;
+    return live;
+  }
+
+  busy(): number {
+    let busy = 0;
+    for (const lane of this.#all()) if (lane.state === 'busy') busy++;
+    return busy;
+  }
+
+  /** Waits for all lanes but those that still work: they end by themselves when they have left their work. */
+  async close(): Promise<void> {
+    this.#warmUps.clear();
+    this.resize(0);
+    this.#stopIdleTimer?.();
+    await Promise.all([...this.#leaving].filter((lane) => lane.state !== 'busy').map((lane) => lane.close()));
+  }
+
+  *#all(): Iterable<ThreadLane> {
+    yield* this.#lanes;
+    yield* this.#leaving;
+  }
+
+  #count(state: LaneState): number {
+    let count = 0;
+    for (const lane of this.#lanes) if (lane.state === state) count++;
+    return count;
+  }
+
+  /** A free lane: one that has the module loaded, else the one that was busy last, so that the others can end. */
+  #bestFor(type: number): ThreadLane {
+    let best: ThreadLane | null = null;
+    for (const lane of this.#lanes) {
+      if (lane.state !== 'idle' && lane.state !== 'broken') continue;
+      if (best === null || rank(lane, type) > rank(best, type)) best = lane;
+    }
+    if (best === null) throw new Error('No lane is free: ask free() before send()');
+    return best;
+  }
+
+  #onLaneChange(): void {
+    for (const lane of this.#leaving) {
+      if (lane.state === 'cold' || lane.state === 'closed') this.#leaving.delete(lane);
+      else if (lane.state === 'idle') void lane.close();
+    }
+    this.#continueWarmUps();
+    this.#watchIdle();
+    this.#options.onChange();
+  }
+
+  /** One timer for all lanes: ends those that did nothing for too long. */
+  #watchIdle(): void {
+    const { idleMs, clock } = this.#options;
+    if (this.#stopIdleTimer !== null || idleMs === Infinity || this.#count('idle') === 0) return;
+    this.#stopIdleTimer = clock.after(idleMs, () => {
+      this.#stopIdleTimer = null;
+      const idleSince = clock.monotonic() - idleMs;
+      for (const lane of this.#lanes) if (lane.state === 'idle' && lane.idleSince <= idleSince) void lane.retire();
+      this.#watchIdle();
+    });
+  }
+}
+
+function rank(lane: ThreadLane, type: number): number {
+  if (lane.state === 'broken') return -1;
+  return lane.warmTypes.has(type) ? Infinity : lane.idleSince;
+}
+
+function loadChunk(type: number): Chunk {
+  return { taskId: '', type, phase: 'load', attempt: 1, input: { value: undefined }, from: 0, to: 0, describe: true, boxMs: 0 };
+}

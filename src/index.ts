@@ -1,0 +1,28 @@
+export { type ChunkOptions } from './engine/chunk.js';
+export { type Clock, type StopTimer, type Ticker, systemClock } from './engine/clock.js';
+export { type CloseOptions, type CloseReport } from './engine/closing.js';
+export { type Awaitable, type Range, type TaskContext, range } from './engine/define-task.js';
+export { TreadleError, type TreadleErrorCode } from './engine/errors.js';
+export { type LogEvent, type TaskEvents } from './engine/events.js';
+export { type Items } from './engine/item-source.js';
+export { type TaskManagerOptions } from './engine/options.js';
+export { type SubmitOptions, type SubmitPolicy, type TaskResult } from './engine/submission.js';
+export { TaskHandle } from './engine/task-handle.js';
+export { type TaskFilter } from './engine/task-index.js';
+export { type ListOptions, type OwnerScope, TaskManager, type TaskPage, type TaskStats } from './engine/task-manager.js';
+export {
+  type CancelledRecord,
+  type CancellingRecord,
+  type CompletedRecord,
+  type FailedRecord,
+  type PendingRecord,
+  type ProgressSnapshot,
+  type RunningRecord,
+  type SettledRecord,
+  TRANSITIONS,
+  type TaskErrorInfo,
+  type TaskMessage,
+  type TaskRecord,
+  type TaskStatus,
+} from './engine/task-record.js';
+export { type OnDuplicate, type TaskModule, type TaskPolicy, type TaskType, taskModule, taskType } from './engine/task-type.js';
