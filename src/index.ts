@@ -9,7 +9,13 @@ export { type TaskManagerOptions } from './engine/options.js';
 export { type SubmitOptions, type SubmitPolicy, type TaskResult } from './engine/submission.js';
 export { TaskHandle } from './engine/task-handle.js';
 export { type TaskFilter } from './engine/task-index.js';
-export { type ListOptions, type OwnerScope, TaskManager, type TaskPage, type TaskStats } from './engine/task-manager.js';
+export {
+  type ListOptions,
+  type OwnerScope,
+  TaskManager,
+  type TaskPage,
+  type TaskStats,
+} from './engine/task-manager.js';
 export {
   type CancelledRecord,
   type CancellingRecord,
@@ -25,4 +31,11 @@ export {
   type TaskRecord,
   type TaskStatus,
 } from './engine/task-record.js';
-export { type OnDuplicate, type TaskModule, type TaskPolicy, type TaskType, taskModule, taskType } from './engine/task-type.js';
+export {
+  type OnDuplicate,
+  type TaskModule,
+  type TaskPolicy,
+  type TaskType,
+  taskModule,
+  taskType,
+} from './engine/task-type.js';

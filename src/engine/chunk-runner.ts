@@ -151,7 +151,8 @@ export class ChunkRunner implements ContextHost {
     const input = this.#decode(member.taskId, member.input);
     if (definition.kind === 'task') {
       if (message.phase === 'cleanup') return { kind: 'returned', value: undefined, done: 0 };
-      if (member.to > member.from || message.phase === 'finish') return refused('Expected no `items`: this task type is made by defineTask and takes an `input`');
+      if (member.to > member.from || message.phase === 'finish')
+        return refused('Expected no `items`: this task type is made by defineTask and takes an `input`');
       return { kind: 'returned', value: await definition.run(input, context), done: 0 };
     }
     const { steps } = definition;
@@ -184,9 +185,14 @@ export class ChunkRunner implements ContextHost {
     try {
       this.#send({ epoch: this.#epoch, outcomes: [[index, outcome]] });
     } catch (error) {
-      const what = 'value' in outcome ? `What the task returned can't be cloned${whereUnclonable(outcome.value)}: ` : '';
+      const what =
+        'value' in outcome ? `What the task returned can't be cloned${whereUnclonable(outcome.value)}: ` : '';
       const reason = serializeThrown(error);
-      const told = threwMessage('UNSERIALIZABLE', { name: reason.name, message: what + reason.message, code: reason.code });
+      const told = threwMessage('UNSERIALIZABLE', {
+        name: reason.name,
+        message: what + reason.message,
+        code: reason.code,
+      });
       this.#send({ epoch: this.#epoch, outcomes: [[index, told]] });
     }
   }
@@ -222,7 +228,9 @@ async function runItems(
   const value = await steps.run?.(items, context, input);
   if (steps.finish === undefined && value !== undefined && !(Array.isArray(value) && value.length === items.length)) {
     const got = Array.isArray(value) ? `an array of ${value.length}` : `a value of type ${typeof value}`;
-    throw new TypeError(`Expected \`run\` to return an array of ${items.length} results, one per item, or nothing; got ${got}`);
+    throw new TypeError(
+      `Expected \`run\` to return an array of ${items.length} results, one per item, or nothing; got ${got}`,
+    );
   }
   return { kind: 'returned', value, done: items.length };
 }
@@ -296,7 +304,11 @@ function threw(code: ThrownCode, error: unknown, item: number | null = null): Me
   return threwMessage(code, serializeThrown(error), item);
 }
 
-function threwMessage(code: ThrownCode, error: ReturnType<typeof serializeThrown>, item: number | null = null): MemberOutcome {
+function threwMessage(
+  code: ThrownCode,
+  error: ReturnType<typeof serializeThrown>,
+  item: number | null = null,
+): MemberOutcome {
   return { kind: 'threw', code, error, item };
 }
 

@@ -24,7 +24,8 @@ const DEFAULT_MAX_ITEMS = 1_000_000;
 export function resolveChunkOptions(options: ChunkOptions = {}): ResolvedChunkOptions {
   onlyKeys('chunk', options, ['targetMs', 'min', 'max']);
   const targetMs = options.targetMs ?? DEFAULT_TARGET_MS;
-  if (typeof targetMs !== 'number' || !(targetMs > 0)) throw invalidArgument('chunk.targetMs', 'milliseconds > 0', targetMs);
+  if (typeof targetMs !== 'number' || !(targetMs > 0))
+    throw invalidArgument('chunk.targetMs', 'milliseconds > 0', targetMs);
   const min = integer('chunk.min', options.min, 1, 1);
   return { targetMs, min, max: integer('chunk.max', options.max, min, Math.max(min, DEFAULT_MAX_ITEMS)) };
 }

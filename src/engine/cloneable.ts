@@ -1,7 +1,10 @@
 import { types } from 'node:util';
 
 /** What {@link inspectCloneable} found: surely cloneable, or not, with the place; null when it did not look far enough. */
-export type Cloneable = { readonly ok: true } | { readonly ok: false; readonly path: string; readonly what: string } | null;
+export type Cloneable =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly path: string; readonly what: string }
+  | null;
 
 const YES: Cloneable = { ok: true };
 
@@ -29,7 +32,10 @@ export function inspectCloneable(value: unknown, budget: number): Cloneable {
     if (!plain) return null;
     for (const key of Object.keys(object)) {
       if (left-- <= 0) return null;
-      const found = visit((object as Record<string, unknown>)[key], Array.isArray(object) ? `${path}[${key}]` : `${path}.${key}`);
+      const found = visit(
+        (object as Record<string, unknown>)[key],
+        Array.isArray(object) ? `${path}[${key}]` : `${path}.${key}`,
+      );
       if (found !== YES) return found;
     }
     return YES;
@@ -50,7 +56,9 @@ function isClonablePrimitive(value: unknown): boolean {
 /** Where a value can't be cloned, in words; empty when that is not cheap to find out. */
 export function whereUnclonable(value: unknown): string {
   const found = inspectCloneable(value, 10_000);
-  return found === null || found.ok ? '' : ` (${found.what} at \`${found.path === '' ? 'the value itself' : found.path.replace(/^\./, '')}\`)`;
+  return found === null || found.ok
+    ? ''
+    : ` (${found.what} at \`${found.path === '' ? 'the value itself' : found.path.replace(/^\./, '')}\`)`;
 }
 
 /** Whether a value is larger than `limit` bytes when serialised, roughly. Stops counting at the limit. */

@@ -40,7 +40,9 @@ export class ControlBlock {
   readonly #ints: Int32Array;
   readonly #floats: Float64Array;
 
-  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(FLOAT_OFFSET + FLOAT_CELLS * Float64Array.BYTES_PER_ELEMENT)) {
+  constructor(
+    buffer: SharedArrayBuffer = new SharedArrayBuffer(FLOAT_OFFSET + FLOAT_CELLS * Float64Array.BYTES_PER_ELEMENT),
+  ) {
     this.buffer = buffer;
     this.#ints = new Int32Array(buffer, 0, INT_CELLS);
     this.#floats = new Float64Array(buffer, FLOAT_OFFSET, FLOAT_CELLS);
@@ -63,6 +65,11 @@ export class ControlBlock {
   takeBack(epoch: number, index: number): boolean {
     const sent = epoch * 4 + SENT;
     return Atomics.compareExchange(this.#ints, CLAIMS + index, sent, epoch * 4 + TAKEN_BACK) === sent;
+  }
+
+  /** False while the thread has not begun the task: what happens to it now is none of the task's doing. */
+  isClaimed(epoch: number, index: number): boolean {
+    return Atomics.load(this.#ints, CLAIMS + index) === epoch * 4 + CLAIMED;
   }
 
   /** Tells the thread to stop the present flight. */

@@ -40,9 +40,11 @@ export class TreadleError extends Error {
 /** A value as an error message shows it: short, with its type. */
 export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return String(value);
-  if (typeof value === 'string') return `${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)} (string)`;
+  if (typeof value === 'string')
+    return `${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)} (string)`;
   if (typeof value === 'function') return `${value.name || 'anonymous'} (function)`;
-  if (typeof value === 'object') return Array.isArray(value) ? `an array of ${value.length}` : `an object (${className(value)})`;
+  if (typeof value === 'object')
+    return Array.isArray(value) ? `an array of ${value.length}` : `an object (${className(value)})`;
   return `${String(value)} (${typeof value})`;
 }
 

@@ -23,6 +23,9 @@ export interface ExecutionHost {
   onMessages(task: Task, messages: readonly TaskMessage[]): void;
 }
 
+// A chunk that a thread died under before beginning it is sent again at no cost, but not for ever.
+const MAX_RESENDS = 3;
+
 /**
  * One task in progress, as steps: plan → cut → run → finish → cleanup → settle. It decides what to send next and what
  * an outcome means; when it is sent is the scheduler's business, where it runs the lanes'.
@@ -47,6 +50,8 @@ export class Execution {
   #source: ItemSource | null = null;
   /** Chunks to send before new ones are cut. */
   #again: Chunk[] = [];
+  /** Some of the task's own code has run, so there may be something to clean up. */
+  #ran = false;
   /** When it was told to stop, everything had been sent already. */
   #cutAll = false;
   /** How it will end, once known; it settles after `cleanup`. */
@@ -176,7 +181,12 @@ export class Execution {
   #onItemsFailed(thrown: unknown): void {
     const { id } = this.task;
     const cause = reviveThrown(serializeThrown(thrown));
-    this.#fail(new TreadleError('TASK_FAILED', `The items of task ${id} failed to come: ${cause.message}`, { taskId: id, cause }));
+    this.#fail(
+      new TreadleError('TASK_FAILED', `The items of task ${id} failed to come: ${cause.message}`, {
+        taskId: id,
+        cause,
+      }),
+    );
     this.#advance();
   }
 
@@ -220,6 +230,7 @@ export class Execution {
       type: this.type.index,
       phase: this.#phase as Phase,
       attempt: this.task.attempt,
+      resends: 0,
       input: this.#input ?? { value: undefined },
       describe: this.type.shape === null,
       boxMs: this.#sizer.boxMs,
@@ -235,6 +246,9 @@ export class Execution {
 
   #onOutcome(chunk: Chunk, outcome: Outcome): void {
     if (outcome.shape !== null) this.type.shape = outcome.shape;
+    this.#ran ||=
+      !(outcome.kind === 'lost' && outcome.loading) &&
+      !(outcome.kind === 'threw' && outcome.code === 'TASK_MODULE_FAILED');
     if (chunk.phase === 'cleanup') return this.#onCleanedUp(outcome);
     switch (outcome.kind) {
       case 'returned':
@@ -245,7 +259,11 @@ export class Execution {
         return this.#onFailed(chunk, errorOfThrown(this.task.identity, outcome), this.type.policy.retries);
       case 'lost': {
         if (this.stopping) return;
-        const retries = outcome.reason === 'loading' ? 0 : Math.max(this.type.policy.retries, this.#source === null ? 0 : 1);
+        if (!outcome.claimed && !outcome.loading && chunk.resends < MAX_RESENDS) {
+          this.#again.push({ ...chunk, resends: chunk.resends + 1 });
+          return;
+        }
+        const retries = outcome.loading ? 0 : Math.max(this.type.policy.retries, this.#source === null ? 0 : 1);
         return this.#onFailed(chunk, errorOfLost(this.task.identity, outcome), retries);
       }
       case 'unsendable':
@@ -285,7 +303,8 @@ export class Execution {
       this.#end ??= { status: 'failed', error };
     }
     if (this.stopping) return;
-    const retriable = error.code !== 'TASK_MODULE_FAILED' && error.code !== 'UNSERIALIZABLE' && error.code !== 'INVALID_ARGUMENT';
+    const retriable =
+      error.code !== 'TASK_MODULE_FAILED' && error.code !== 'UNSERIALIZABLE' && error.code !== 'INVALID_ARGUMENT';
     if (!retriable || chunk.attempt > retries) return this.#fail(error);
     if (this.#source === null) {
       task.attempt++;
@@ -329,7 +348,8 @@ export class Execution {
   /** How the task ends if it ends here, with no lane at work on it. */
   #endNow(): Settlement | null {
     const { task } = this;
-    if (task.stopping === 'timeout') return { status: 'failed', error: errorOfTimeout(task.identity, this.type.policy.timeoutMs) };
+    if (task.stopping === 'timeout')
+      return { status: 'failed', error: errorOfTimeout(task.identity, this.type.policy.timeoutMs) };
     if (task.stopping === 'cancel') {
       const everything = this.#cutAll && this.#source?.total === this.#parts.items && this.type.shape?.finish === false;
       return everything ? { status: 'completed', value: this.#parts.flat() } : { status: 'cancelled' };
@@ -345,7 +365,7 @@ export class Execution {
 
   #cleanUp(): void {
     const nothingToDo = this.type.shape?.cleanup === false || this.type.shape?.kind === 'task';
-    if (this.task.startedAt === null || nothingToDo) return this.#settle();
+    if (!this.#ran || nothingToDo) return this.#settle();
     this.#stopGrace?.();
     this.#stopGrace = null;
     this.#phase = 'cleanup';

@@ -47,7 +47,8 @@ export function checkItems(items: unknown): Items<unknown> {
 }
 
 export function itemSource(items: Items<unknown>, events: ItemSourceEvents): ItemSource {
-  if (Array.isArray(items)) return new IndexedSource(items.length, (from, to) => ({ from, to, items: items.slice(from, to) }));
+  if (Array.isArray(items))
+    return new IndexedSource(items.length, (from, to) => ({ from, to, items: items.slice(from, to) }));
   if (isRange(items)) return rangeSource(items);
   return new IteratorSource(items, events);
 }
@@ -119,20 +120,26 @@ class IteratorSource implements ItemSource {
   }
 
   take(count: number): Cut | null {
-    if (this.#pulling || this.#closed) return null;
-    if (this.#pulled.length === 0) {
-      if (!this.#done) void this.#pull(count);
-      return null;
-    }
+    if (this.#pulled.length === 0 && !this.#done && !this.#closed) this.#startPull(count);
+    if (this.#pulling || this.#closed || this.#pulled.length === 0) return null;
     const items = this.#pulled.splice(0, count);
     const from = this.#from;
     this.#from += items.length;
-    if (this.#pulled.length === 0 && !this.#done) void this.#pull(count);
+    if (this.#pulled.length === 0 && !this.#done) this.#startPull(count);
     return { from, to: this.#from, items };
   }
 
-  async #pull(count: number): Promise<void> {
+  #startPull(count: number): void {
+    if (this.#pulling) return;
     this.#pulling = true;
+    // A short pull from a synchronous iterator ends within this call: who is told of it must not be called back inside.
+    void this.#pull(count).then(
+      () => (this.#closed ? this.#return() : this.#events.onReady()),
+      (error: unknown) => this.#events.onError(error),
+    );
+  }
+
+  async #pull(count: number): Promise<void> {
     try {
       let sliceEnd = performance.now() + PULL_SLICE_MS;
       while (this.#pulled.length < count && !this.#closed) {
@@ -152,14 +159,10 @@ class IteratorSource implements ItemSource {
     } catch (error) {
       // An iterator that threw is over: it must not be asked to return.
       this.#done = true;
-      this.#closed = true;
-      this.#events.onError(error);
-      return;
+      throw error;
     } finally {
       this.#pulling = false;
     }
-    if (this.#closed) this.#return();
-    else this.#events.onReady();
   }
 
   close(): void {

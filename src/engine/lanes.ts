@@ -8,6 +8,8 @@ export interface Chunk {
   readonly type: number;
   readonly phase: Phase;
   readonly attempt: number;
+  /** How often it was lost before a lane had begun it. */
+  readonly resends: number;
   readonly input: InputMessage;
   /** Items `from` to `to` of the task; both 0 where there are none. */
   readonly from: number;
@@ -32,7 +34,11 @@ export type Outcome = (
       /** Null where there is none: the thread was ended from outside or never came up. */
       readonly exitCode: number | null;
       readonly error: ThrownMessage | null;
-      readonly reason: 'exited' | 'out-of-memory' | 'loading' | 'killed';
+      readonly reason: 'exited' | 'out-of-memory' | 'killed';
+      /** It died while it loaded the task module: none of the task's code has run. */
+      readonly loading: boolean;
+      /** False when the lane died before it began the work. */
+      readonly claimed: boolean;
     }
   /** The chunk could not be sent at all. */
   | { readonly kind: 'unsendable'; readonly error: ThrownMessage }

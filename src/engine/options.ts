@@ -71,7 +71,8 @@ export function resolveOptions(options: TaskManagerOptions<unknown>): ResolvedOp
   onlyKeys('threads', threads, ['max', 'idleMs', 'resourceLimits']);
   onlyKeys('queue', queue, ['max']);
   onlyKeys('history', history, ['max', 'completedTtlMs', 'failedTtlMs']);
-  if (options.id !== undefined && typeof options.id !== 'function') throw invalidArgument('id', 'a function', options.id);
+  if (options.id !== undefined && typeof options.id !== 'function')
+    throw invalidArgument('id', 'a function', options.id);
   if (threads.resourceLimits !== undefined) {
     onlyKeys('threads.resourceLimits', threads.resourceLimits, [
       'maxOldGenerationSizeMb',
@@ -127,7 +128,8 @@ export function onlyKeys(name: string, value: unknown, known: readonly string[])
 /** An integer from `min` on, or the default where none was given. */
 export function integer(name: string, value: unknown, min: number, fallback: number): number {
   if (value === undefined) return fallback;
-  if (!Number.isSafeInteger(value) || (value as number) < min) throw invalidArgument(name, `an integer >= ${min}`, value);
+  if (!Number.isSafeInteger(value) || (value as number) < min)
+    throw invalidArgument(name, `an integer >= ${min}`, value);
   return value as number;
 }
 

@@ -119,22 +119,45 @@ export interface ThrownMessage {
 }
 
 const MAX_CAUSES = 8;
+const MAX_ERRORS = 16;
 const MAX_FIELD_BYTES = 16 * 1024;
 
 /** Turns whatever was thrown into plain data; never throws itself. */
-export function serializeThrown(thrown: unknown, depth = 0): ThrownMessage {
+export function serializeThrown(thrown: unknown): ThrownMessage {
+  try {
+    return serialize(thrown, 0);
+  } catch {
+    return { name: 'Error', message: 'An error that can not be read', notAnError: true };
+  }
+}
+
+function serialize(thrown: unknown, depth: number): ThrownMessage {
   if (!isErrorLike(thrown)) return { name: 'Error', message: safeInspect(thrown), notAnError: true };
-  const { cause, errors, code, stack } = thrown as Error & { errors?: unknown; code?: unknown };
+  const code = read(thrown, 'code');
+  const cause = read(thrown, 'cause');
+  const errors = read(thrown, 'errors');
   const deeper = depth < MAX_CAUSES;
   return {
-    name: safeString(thrown.name, 'Error'),
-    message: safeString(thrown.message, ''),
+    name: asString(read(thrown, 'name')) ?? 'Error',
+    message: asString(read(thrown, 'message')) ?? 'An error whose message can not be read',
     code: typeof code === 'string' || typeof code === 'number' ? code : undefined,
-    stack: typeof stack === 'string' ? stack : undefined,
-    cause: deeper && cause !== undefined ? serializeThrown(cause, depth + 1) : undefined,
-    errors: deeper && Array.isArray(errors) ? errors.slice(0, 16).map((error) => serializeThrown(error, depth + 1)) : undefined,
+    stack: asString(read(thrown, 'stack')),
+    cause: deeper && cause !== undefined ? serialize(cause, depth + 1) : undefined,
+    errors:
+      deeper && Array.isArray(errors)
+        ? errors.slice(0, MAX_ERRORS).map((error) => serialize(error, depth + 1))
+        : undefined,
     fields: ownFields(thrown),
   };
+}
+
+/** A property of an error, which may be a getter that throws. */
+function read(error: Error, property: string): unknown {
+  try {
+    return (error as unknown as Record<string, unknown>)[property];
+  } catch {
+    return undefined;
+  }
 }
 
 const BUILT_IN = { TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError } as const;
@@ -175,7 +198,7 @@ function ownFields(error: Error): Record<string, unknown> | undefined {
   for (const key of Object.keys(error)) {
     if (['name', 'message', 'stack', 'cause', 'errors', 'code'].includes(key)) continue;
     try {
-      const value: unknown = structuredClone((error as unknown as Record<string, unknown>)[key]);
+      const value: unknown = structuredClone(read(error, key));
       if (JSON.stringify(value ?? null).length > MAX_FIELD_BYTES) continue;
       fields[key] = value;
       any = true;
@@ -186,8 +209,8 @@ function ownFields(error: Error): Record<string, unknown> | undefined {
   return any ? fields : undefined;
 }
 
-function safeString(value: unknown, fallback: string): string {
-  return typeof value === 'string' ? value : fallback;
+function asString(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 function safeInspect(value: unknown): string {

@@ -168,9 +168,11 @@ function opens(text: string, from: number, to: number): boolean {
   return false;
 }
 
-function restOfLine(text: string, from: number, container: string): Span {
-  let to = from;
-  while (to < text.length && text[to] !== '\n' && text[to] !== '\r' && (container === '' || text[to] !== container))
-    to++;
-  return { from, to };
+/** Ends before a line break or, where it is not empty, before `stop`. */
+function restOfLine(text: string, from: number, stop: string): Span {
+  for (let to = from; to < text.length; to++) {
+    const char = text[to];
+    if (char === '\n' || char === '\r' || char === stop) return { from, to };
+  }
+  return { from, to: text.length };
 }

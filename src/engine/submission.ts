@@ -43,7 +43,9 @@ type ItemsField<Definition> =
 
 /** What `submit` takes for a task type: its input, its items, and what every submission can say. */
 export type SubmitOptions<Type> =
-  Type extends TaskType<infer Definition, infer Input> ? InputField<Input> & ItemsField<Definition> & SubmitPolicy : never;
+  Type extends TaskType<infer Definition, infer Input>
+    ? InputField<Input> & ItemsField<Definition> & SubmitPolicy
+    : never;
 
 /** The options of `submit` as arguments: they can be left out where nothing is required. */
 export type SubmitArguments<Type> =
@@ -72,10 +74,14 @@ const INSPECTED_ENTRIES = 100;
  * Checks everything but the input's schema.
  * @throws TreadleError INVALID_ARGUMENT, UNSERIALIZABLE.
  */
-export function checkSubmission(type: ResolvedTaskType, options: SubmitPolicy & { input?: unknown; items?: unknown }): Submission {
+export function checkSubmission(
+  type: ResolvedTaskType,
+  options: SubmitPolicy & { input?: unknown; items?: unknown },
+): Submission {
   onlyKeys('submit options', options, KEYS);
   const { input, items, onSettled } = options;
-  if (onSettled !== undefined && typeof onSettled !== 'function') throw invalidArgument('onSettled', 'a function', onSettled);
+  if (onSettled !== undefined && typeof onSettled !== 'function')
+    throw invalidArgument('onSettled', 'a function', onSettled);
   const checked = items === undefined ? null : checkItems(items);
   if (type.shape?.kind === 'task' && checked !== null) {
     throw invalidArgument('items', `left out: "${type.name}" is made by defineTask and takes an \`input\``, items);
@@ -91,7 +97,10 @@ export function checkSubmission(type: ResolvedTaskType, options: SubmitPolicy & 
     owner: key('owner', options.owner),
     priority: checkPriority(options.priority),
     meta: checkMeta(options.meta),
-    onDuplicate: options.onDuplicate === undefined ? type.policy.onDuplicate : checkOnDuplicate('onDuplicate', options.onDuplicate),
+    onDuplicate:
+      options.onDuplicate === undefined
+        ? type.policy.onDuplicate
+        : checkOnDuplicate('onDuplicate', options.onDuplicate),
     onSettled: onSettled ?? null,
   };
 }
@@ -138,7 +147,11 @@ function checkMeta(meta: unknown): unknown {
     // Said below.
   }
   if (json === undefined || Buffer.byteLength(json) > MAX_META_BYTES) {
-    throw invalidArgument('meta', `JSON of at most ${MAX_META_BYTES} bytes`, json === undefined ? meta : `${json.length} characters`);
+    throw invalidArgument(
+      'meta',
+      `JSON of at most ${MAX_META_BYTES} bytes`,
+      json === undefined ? meta : `${json.length} characters`,
+    );
   }
   return JSON.parse(json, (_, value: unknown) => Object.freeze(value));
 }

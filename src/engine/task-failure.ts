@@ -22,25 +22,28 @@ export function errorOfThrown(task: FailedSubject, outcome: Outcome & { kind: 't
 const CODE_OF_LOSS = {
   exited: 'WORKER_EXITED',
   killed: 'WORKER_EXITED',
-  loading: 'TASK_MODULE_FAILED',
   'out-of-memory': 'WORKER_OUT_OF_MEMORY',
 } as const satisfies Record<string, TreadleErrorCode>;
 
 /** The thread died under the task. */
 export function errorOfLost(task: FailedSubject, outcome: Outcome & { kind: 'lost' }): TreadleError {
-  const { exitCode, error, reason } = outcome;
+  const { exitCode, error, reason, loading } = outcome;
   const how = {
     exited: exitCode === null ? 'ended by an uncaught error' : `exited with code ${exitCode}`,
     killed: 'was ended',
-    loading: 'ended while it loaded the task module',
     'out-of-memory': 'ran out of memory',
   }[reason];
+  const when = loading ? ' while it loaded the task module' : '';
   const why = error === null ? '' : `: ${boundText(error.message)}`;
-  return new TreadleError(CODE_OF_LOSS[reason], `The thread of task ${nameOf(task)} ${how}${why}`, {
-    taskId: task.id,
-    ...(error === null ? {} : { cause: reviveThrown(error) }),
-    details: exitCode === null ? undefined : { exitCode },
-  });
+  return new TreadleError(
+    loading ? 'TASK_MODULE_FAILED' : CODE_OF_LOSS[reason],
+    `The thread of task ${nameOf(task)} ${how}${when}${why}`,
+    {
+      taskId: task.id,
+      ...(error === null ? {} : { cause: reviveThrown(error) }),
+      details: exitCode === null ? undefined : { exitCode },
+    },
+  );
 }
 
 export function errorOfTimeout(task: FailedSubject, timeoutMs: number): TreadleError {

@@ -6,10 +6,25 @@ import type { LogEvent, TaskEvents } from './events.js';
 import { Execution } from './execution.js';
 import { Groups } from './groups.js';
 import { History } from './history.js';
-import { type ResolvedOptions, SAMPLE_MS, type TaskManagerOptions, duration, integer, onlyKeys, resolveOptions } from './options.js';
+import {
+  type ResolvedOptions,
+  SAMPLE_MS,
+  type TaskManagerOptions,
+  duration,
+  integer,
+  onlyKeys,
+  resolveOptions,
+} from './options.js';
 import { Scheduler } from './scheduler.js';
 import { type CloseOptions, type CloseReport, Closing } from './closing.js';
-import { type SubmitArguments, type Submission, type TaskResult, checkInput, checkSubmission, key } from './submission.js';
+import {
+  type SubmitArguments,
+  type Submission,
+  type TaskResult,
+  checkInput,
+  checkSubmission,
+  key,
+} from './submission.js';
 import { type HandleHost, TaskHandle } from './task-handle.js';
 import { type TaskFilter, TaskIndex, matches } from './task-index.js';
 import { Task, type TaskObserver } from './task.js';
@@ -198,7 +213,12 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
   }
 
   stats(): TaskStats {
-    const now: Record<TaskStatus, number> = { ...this.#settledCounts, pending: this.#scheduler.pending.size, running: 0, cancelling: 0 };
+    const now: Record<TaskStatus, number> = {
+      ...this.#settledCounts,
+      pending: this.#scheduler.pending.size,
+      running: 0,
+      cancelling: 0,
+    };
     for (const { task } of this.#scheduler.inProgress.values()) if (!isTerminal(task.status)) now[task.status]++;
     return {
       total: this.#submitted,
@@ -258,7 +278,11 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
       if (outcome.kind === 'lost') throw errorOfLost(subject, outcome);
       type.shape = outcome.shape ?? type.shape;
       if (type.shape?.kind === 'task' && type.policy.parallelism !== Infinity && type.policy.parallelism > 1) {
-        throw invalidArgument(`types.${type.name}.parallelism`, 'left out: the module is one piece of work', type.policy.parallelism);
+        throw invalidArgument(
+          `types.${type.name}.parallelism`,
+          'left out: the module is one piece of work',
+          type.policy.parallelism,
+        );
       }
     }
   }
@@ -452,7 +476,8 @@ function writeCursor(order: number): string {
 
 function readCursor(cursor: unknown): number {
   if (cursor === undefined) return Infinity;
-  const order = typeof cursor === 'string' && /^[0-9a-z]{1,11}$/.test(cursor) ? Number.parseInt(cursor, 36) : Number.NaN;
+  const order =
+    typeof cursor === 'string' && /^[0-9a-z]{1,11}$/.test(cursor) ? Number.parseInt(cursor, 36) : Number.NaN;
   if (Number.isNaN(order)) throw invalidArgument('cursor', 'a `nextCursor` of an earlier page', cursor);
   return order;
 }

@@ -168,7 +168,11 @@ export function resolveTaskTypes(types: unknown, cancelGraceMs: number): Resolve
   });
 }
 
-function resolvePolicy(name: string, policy: TaskPolicy & { input?: StandardSchemaV1 }, graceMs: number): ResolvedPolicy {
+function resolvePolicy(
+  name: string,
+  policy: TaskPolicy & { input?: StandardSchemaV1 },
+  graceMs: number,
+): ResolvedPolicy {
   onlyKeys(name, policy, POLICY_KEYS);
   const { input, data, killable = true, onDuplicate = 'reject', onSettled } = policy;
   if (input !== undefined && typeof (input as Partial<StandardSchemaV1>)['~standard']?.validate !== 'function') {
@@ -212,7 +216,11 @@ function moduleUrl(location: unknown): URL {
     if (location.startsWith('file:')) return new URL(location);
     if (isAbsolute(location)) return pathToFileURL(location);
   }
-  throw invalidArgument('taskModule', 'given a file URL or an absolute path', location instanceof URL ? location.href : location);
+  throw invalidArgument(
+    'taskModule',
+    'given a file URL or an absolute path',
+    location instanceof URL ? location.href : location,
+  );
 }
 
 /** The file, or its twin: a build has the `.js` of what the sources call `.ts`, and a loader of the user's the other. */

@@ -77,9 +77,19 @@ export class ThreadFlight implements Flight {
 
   lose(error: unknown, exitCode: number | null, loading: boolean): void {
     const outOfMemory = (error as { code?: unknown } | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
-    const reason = this.#killed ? 'killed' : outOfMemory ? 'out-of-memory' : loading ? 'loading' : 'exited';
+    const reason = this.#killed ? 'killed' : outOfMemory ? 'out-of-memory' : 'exited';
     const thrown = exitCode === null ? serializeThrown(error) : null;
-    this.#close({ kind: 'lost', exitCode: this.#killed ? null : exitCode, error: thrown, reason, ms: 0, shape: null });
+    const claimed = this.#control.isClaimed(this.epoch, 0);
+    this.#close({
+      kind: 'lost',
+      exitCode: this.#killed ? null : exitCode,
+      error: thrown,
+      reason,
+      loading,
+      claimed,
+      ms: 0,
+      shape: null,
+    });
   }
 
   // The answer and what was flushed come on two ports, in any order.

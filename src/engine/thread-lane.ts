@@ -5,7 +5,15 @@ import type { Clock, StopTimer } from './clock.js';
 import { ControlBlock } from './control-block.js';
 import { deferred } from './deferred.js';
 import type { Chunk, Flight } from './lanes.js';
-import type { ChunkAnswer, ChunkMessage, MemberOutcome, Notes, ThreadMessage, WakeMessage, WorkerBoot } from './protocol.js';
+import type {
+  ChunkAnswer,
+  ChunkMessage,
+  MemberOutcome,
+  Notes,
+  ThreadMessage,
+  WakeMessage,
+  WorkerBoot,
+} from './protocol.js';
 import { ThreadFlight } from './thread-flight.js';
 
 const WORKER_FILE = fileURLToPath(new URL('./worker.js', import.meta.url));
@@ -222,6 +230,7 @@ export class ThreadLane {
   #onThreadGone(pool: Piscina): void {
     if (this.#pool !== pool) return;
     this.#forgetThread();
+    this.#onRetired?.();
     this.state = 'booting';
     if (pool.threads.length === 0) {
       this.#pool = null;

@@ -74,10 +74,12 @@ export class ThreadPool implements Lanes {
       const job = jobs.shift();
       if (jobs.length === 0) this.#warmUps.delete(lane);
       if (job === undefined) continue;
-      void lane.send(loadChunk(job.type), () => {}).outcome.then((outcome) => {
-        job.resolve(outcome);
-        this.#onLaneChange();
-      });
+      void lane
+        .send(loadChunk(job.type), () => {})
+        .outcome.then((outcome) => {
+          job.resolve(outcome);
+          this.#onLaneChange();
+        });
     }
   }
 
@@ -165,5 +167,16 @@ function rank(lane: ThreadLane, type: number): number {
 }
 
 function loadChunk(type: number): Chunk {
-  return { taskId: '', type, phase: 'load', attempt: 1, input: { value: undefined }, from: 0, to: 0, describe: true, boxMs: 0 };
+  return {
+    taskId: '',
+    type,
+    phase: 'load',
+    attempt: 1,
+    resends: 0,
+    input: { value: undefined },
+    from: 0,
+    to: 0,
+    describe: true,
+    boxMs: 0,
+  };
 }

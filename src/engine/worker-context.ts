@@ -41,7 +41,13 @@ export class WorkerContext implements TaskContext {
   #lastNotesAt = -Infinity;
   #notesTimer: NodeJS.Timeout | null = null;
 
-  constructor(host: ContextHost, epoch: number, index: number, task: { taskId: string; attempt: number }, data: unknown) {
+  constructor(
+    host: ContextHost,
+    epoch: number,
+    index: number,
+    task: { taskId: string; attempt: number },
+    data: unknown,
+  ) {
     this.#host = host;
     this.#index = index;
     this.epoch = epoch;

@@ -13,15 +13,16 @@ export type Fault =
   | { action: 'oom' }
   | { action: 'gate'; gate: SharedArrayBuffer }
   /** A synchronous loop that asks whether to stop. */
-  | { action: 'spin'; gate: SharedArrayBuffer; counter?: SharedArrayBuffer }
+  | { action: 'spin'; gate: SharedArrayBuffer }
   /** A synchronous loop that never asks. */
   | { action: 'hang'; gate: SharedArrayBuffer }
   /** Waits on `ctx.signal`. */
   | { action: 'listen'; gate: SharedArrayBuffer }
-  /** A native call that can't be interrupted, then says that it is over. */
-  | { action: 'native'; gate: SharedArrayBuffer; after: SharedArrayBuffer; iterations: number }
+  /** A native call that can't be interrupted. */
+  | { action: 'native'; gate: SharedArrayBuffer; iterations: number }
   | { action: 'ignore-cancel'; gate: SharedArrayBuffer }
-  | { action: 'stray'; gate: SharedArrayBuffer }
+  /** Returns, and throws from a timer when the gate is open; `dead` tells that the thread ends of it. */
+  | { action: 'stray'; gate: SharedArrayBuffer; dead: SharedArrayBuffer }
   | { action: 'chatter'; messages: number }
   | { action: 'progress'; steps: readonly (readonly [done: number, total?: number])[]; gate: SharedArrayBuffer };
 
@@ -60,12 +61,8 @@ export default defineTask(async (fault: Fault, ctx: TaskContext<{ label: string 
       return ctx.attempt;
     case 'spin': {
       const gate = new Gate(fault.gate);
-      const counter = fault.counter === undefined ? null : new Int32Array(fault.counter);
       gate.arrive();
-      while (!gate.isOpen) {
-        if (counter !== null) Atomics.add(counter, 0, 1);
-        ctx.throwIfCancelled();
-      }
+      while (!gate.isOpen) ctx.throwIfCancelled();
       return 'spun';
     }
     case 'hang': {
@@ -84,7 +81,6 @@ export default defineTask(async (fault: Fault, ctx: TaskContext<{ label: string 
     case 'native': {
       new Gate(fault.gate).arrive();
       pbkdf2Sync('password', 'salt', fault.iterations, 64, 'sha512');
-      new Gate(fault.after).arrive();
       return 'native';
     }
     case 'ignore-cancel':
@@ -92,6 +88,7 @@ export default defineTask(async (fault: Fault, ctx: TaskContext<{ label: string 
       return 'done all the same';
     case 'stray': {
       const gate = new Gate(fault.gate);
+      process.once('exit', () => new Gate(fault.dead).arrive());
       const look = (): void => {
         if (!gate.isOpen) return void setImmediate(look);
         throw new Error('stray error after the task had returned');

@@ -2,7 +2,12 @@ import { defineBatch } from 'treadle/task';
 import { Gate } from './gate.js';
 
 /** What is to happen at an item. */
-export type Item = number | { throw: string } | { exit: number } | { gate: SharedArrayBuffer } | { exitOnce: SharedArrayBuffer };
+export type Item =
+  | number
+  | { throw: string }
+  | { exit: number }
+  | { gate: SharedArrayBuffer }
+  | { exitOnce: SharedArrayBuffer };
 
 /** One item at a time: doubles numbers, and has faults for the rest. */
 export default defineBatch({
