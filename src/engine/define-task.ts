@@ -87,11 +87,11 @@ export interface BatchDefinition<Input, Item, Result, Data = unknown, Planned ex
 
 /** The steps of a batch with their types erased, as the worker calls them. */
 export interface BatchSteps {
-  plan?(input: unknown, context: TaskContext): Awaitable<readonly unknown[] | Range>;
-  each?(item: unknown, context: TaskContext, input: unknown): unknown;
-  run?(items: readonly unknown[], context: TaskContext, input: unknown): unknown;
-  finish?(parts: readonly unknown[], context: TaskContext, input: unknown): unknown;
-  cleanup?(context: TaskContext, input: unknown): unknown;
+  readonly plan?: (input: unknown, context: TaskContext) => Awaitable<readonly unknown[] | Range>;
+  readonly each?: (item: unknown, context: TaskContext, input: unknown) => unknown;
+  readonly run?: (items: readonly unknown[], context: TaskContext, input: unknown) => unknown;
+  readonly finish?: (parts: readonly unknown[], context: TaskContext, input: unknown) => unknown;
+  readonly cleanup?: (context: TaskContext, input: unknown) => unknown;
 }
 
 interface Plan<Input, Item, Data> {

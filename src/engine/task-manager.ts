@@ -2,7 +2,7 @@ import { EventEmitter } from 'eventemitter3';
 import type { Ticker } from './clock.js';
 import { Duplicates } from './duplicates.js';
 import { TreadleError, describeValue, invalidArgument } from './errors.js';
-import type { LogEvent, TaskEvents } from './events.js';
+import type { TaskEvents } from './events.js';
 import { Execution } from './execution.js';
 import { Groups } from './groups.js';
 import { History } from './history.js';
@@ -133,7 +133,7 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
       this.#groups.remove(record);
     });
     this.#observer = {
-      onTransition: (task, from) => this.#onTransition(task, from),
+      onTransition: (task) => this.#onTransition(task),
       record: (task) => this.#recordOf(task),
       cancel: (task) => this.#cancel(task),
     };
@@ -396,11 +396,11 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
   #onMessages(task: Task, messages: readonly TaskMessage[]): void {
     if (this.listenerCount('log') === 0) return;
     for (const { at, text } of messages) {
-      this.#emit('log', { taskId: task.id, type: task.identity.type, at, message: text } satisfies LogEvent);
+      this.#emit('log', { taskId: task.id, type: task.identity.type, at, message: text });
     }
   }
 
-  #onTransition(task: Task, from: TaskStatus): void {
+  #onTransition(task: Task): void {
     const { status } = task;
     if (!isTerminal(status)) {
       this.#announce(status === 'pending' ? 'retrying' : status, task);
@@ -418,26 +418,28 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
     this.#groups.add(record);
     this.#history.add(record);
     this.#keepTicking();
-    if (from !== status) this.#announce(status, task);
+    this.#announce(status, task);
     const typeHook = this.#typeOf(task.identity.type).policy.onSettled;
     for (const hook of typeHook === null ? task.hooks : [...task.hooks, typeHook]) this.#call(hook, record);
     for (const hook of this.#hooks) this.#call(hook, record);
   }
 
   #announce(event: Exclude<keyof TaskEvents, 'log' | 'listenerError'>, task: Task): void {
-    if (this.listenerCount(event) > 0) this.#emit(event, task.snapshot());
+    if (this.listenerCount(event) > 0) this.#emit(event, task.snapshot() as SettledRecord);
   }
 
-  /** A listener that throws must not stop the engine, nor the listeners after it more than it has to. */
-  #emit(event: keyof TaskEvents, argument: unknown): void {
-    for (const listener of this.listeners(event)) {
-      this.#call(listener as (argument: unknown) => unknown, argument);
+  /** A listener that throws must not stop the engine; those registered after it miss that one event. */
+  #emit<Event extends keyof TaskEvents>(event: Event, ...args: EventEmitter.EventArgs<TaskEvents, Event>): void {
+    try {
+      this.emit(event, ...args);
+    } catch (error) {
+      this.#onListenerError(error);
     }
   }
 
-  #call<T>(listener: (argument: T) => unknown, argument: T): void {
+  #call(hook: (record: SettledRecord) => unknown, record: SettledRecord): void {
     try {
-      const returned = listener.call(this, argument);
+      const returned = hook(record);
       if (returned instanceof Promise) returned.catch((error: unknown) => this.#onListenerError(error));
     } catch (error) {
       this.#onListenerError(error);
@@ -445,7 +447,11 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
   }
 
   #onListenerError(error: unknown): void {
-    if (this.listenerCount('listenerError') > 0 && this.emit('listenerError', error)) return;
+    try {
+      if (this.emit('listenerError', error)) return;
+    } catch {
+      // The listener for errors throws too: the warning below is what is left.
+    }
     process.emitWarning(error instanceof Error ? error : String(error), { code: 'TREADLE_LISTENER_ERROR' });
   }
 

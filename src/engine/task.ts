@@ -38,7 +38,7 @@ export type StopReason = 'cancel' | 'timeout' | 'failure';
 /** Who is told of a task's life. */
 export interface TaskObserver {
   /** Called once for each transition, after the state has changed. */
-  onTransition(task: Task, from: TaskStatus): void;
+  onTransition(task: Task): void;
 }
 
 /** The live state of one task. {@link transition} is the only writer of its status, {@link settle} the only way to an end. */
@@ -89,12 +89,11 @@ export class Task {
 
   /** Moves on to `to` and tells the observer; false, and nothing happens, when that state can't follow. */
   transition(to: TaskStatus): boolean {
-    const from = this.status;
-    if (!canTransition(from, to)) return false;
+    if (!canTransition(this.status, to)) return false;
     this.status = to;
     this.#updatedAt = this.#clock.now();
     if (to === 'running') this.startedAt ??= this.#updatedAt;
-    this.#observer.onTransition(this, from);
+    this.#observer.onTransition(this);
     this.changed();
     return true;
   }

@@ -94,6 +94,9 @@ describe('the life of a task', () => {
       await Promise.resolve();
       throw new Error('a hook failed later');
     });
+    tasks.once('failed', () => {
+      throw new Error('a listener failed');
+    });
     const unregister = tasks.onSettled(() => void calls.push('unregistered'));
     unregister();
     const { promise, resolve } = promiseOf<SettledRecord>();
@@ -105,7 +108,11 @@ describe('the life of a task', () => {
     expect((await promise).status).toBe('failed');
     await tasks.close();
     expect(calls).toEqual(['task:failed', 'type:failed']);
-    expect(errors.map((error) => (error as Error).message)).toEqual(['a hook failed', 'a hook failed later']);
+    expect(errors.map((error) => (error as Error).message)).toEqual([
+      'a listener failed',
+      'a hook failed',
+      'a hook failed later',
+    ]);
   });
 
   it('keeps at most 3 of 50 in progress, settles all, first in first out', async () => {
