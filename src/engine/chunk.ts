@@ -36,6 +36,11 @@ const MAX_GROWTH = 8;
 // A chunk of `each` that runs so many times longer than meant is ended, and its rest cut again.
 const BOX_TARGETS = 2;
 
+/** After how many milliseconds a chunk of `each` ends, done or not. */
+export function boxMsOf(options: ResolvedChunkOptions): number {
+  return options.targetMs * BOX_TARGETS;
+}
+
 /**
  * Decides how many items the next chunk of one task carries, from the measured cost of an item.
  *
@@ -50,10 +55,6 @@ export class ChunkSizer {
 
   constructor(options: ResolvedChunkOptions) {
     this.#options = options;
-  }
-
-  get boxMs(): number {
-    return this.#options.targetMs * BOX_TARGETS;
   }
 
   /** The size of the next chunk. `rest` is null while the number of items is unknown. */

@@ -63,6 +63,7 @@ export function whereUnclonable(value: unknown): string {
 
 /** Whether a value is larger than `limit` bytes when serialised, roughly. Stops counting at the limit. */
 export function exceedsBytes(value: unknown, limit: number): boolean {
+  if (typeof value !== 'object' || value === null) return typeof value === 'string' && value.length > limit;
   let left = limit;
   const seen = new Set<object>();
 

@@ -74,15 +74,22 @@ export interface TaskContext<Data = unknown> {
 export interface TaskDefinition<Input, Result, Data = unknown> {
   readonly kind: 'task';
   readonly run: (input: Input, context: TaskContext<Data>) => Awaitable<Result>;
+  /** Carries the types; never present at run time. */
+  readonly types?: { input: Input; item: never; result: Result; data: Data; items: 'none' };
 }
 
 /** Work on items, cut into chunks by the engine. */
 export interface BatchDefinition<Input, Item, Result, Data = unknown, Planned extends boolean = boolean> {
   readonly kind: 'batch';
-  readonly planned: Planned;
   readonly steps: BatchSteps;
   /** Carries the types; never present at run time. */
-  readonly types?: { input: Input; item: Item; result: Result; data: Data };
+  readonly types?: {
+    input: Input;
+    item: Item;
+    result: Result;
+    data: Data;
+    items: Planned extends true ? 'optional' : 'required';
+  };
 }
 
 /** The steps of a batch with their types erased, as the worker calls them. */
@@ -174,7 +181,7 @@ export function defineBatch(steps: object): unknown {
   if ((given.each === undefined) === (given.run === undefined)) {
     throw new TypeError('Expected `defineBatch` to be given either `each` or `run`');
   }
-  return { [DEFINITION]: true, kind: 'batch', planned: given.plan !== undefined, steps: given };
+  return { [DEFINITION]: true, kind: 'batch', steps: given };
 }
 
 /** True for what {@link defineTask} or {@link defineBatch} returned, also by another copy of this package. */

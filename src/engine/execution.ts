@@ -1,13 +1,13 @@
 import { serialize } from 'node:v8';
-import { ChunkSizer } from './chunk.js';
+import { boxMsOf } from './chunk.js';
 import type { Clock, StopTimer } from './clock.js';
 import { exceedsBytes, whereUnclonable } from './cloneable.js';
 import { deferred } from './deferred.js';
 import { TreadleError } from './errors.js';
 import { type ItemSource, type Items, itemSource, rangeSource } from './item-source.js';
+import { ItemWork } from './item-work.js';
 import type { Chunk, Flight, Lanes, Outcome } from './lanes.js';
 import { CLEANUP_TIMEOUT_MS, INLINE_INPUT_BYTES } from './options.js';
-import { Parts } from './parts.js';
 import { type InputMessage, type Notes, type Phase, reviveThrown, serializeThrown } from './protocol.js';
 import { errorOfLost, errorOfThrown, errorOfTimeout } from './task-failure.js';
 import type { Settlement, StopReason, Task } from './task.js';
@@ -41,13 +41,12 @@ export class Execution {
    */
   usedMs = 0;
   readonly #host: ExecutionHost;
-  readonly #sizer: ChunkSizer;
-  readonly #parts = new Parts();
-  readonly #flights = new Map<Flight, Chunk>();
+  readonly #flights: { readonly flight: Flight; readonly chunk: Chunk }[] = [];
   readonly #leave: () => void;
   readonly #input: InputMessage | null;
   #phase: Exclude<Phase, 'load'> | 'over' = 'run';
-  #source: ItemSource | null = null;
+  /** Null for work in one piece, and until a plan has come back. */
+  #items: ItemWork | null = null;
   /** Chunks to send before new ones are cut. */
   #again: Chunk[] = [];
   /** Some of the task's own code has run, so there may be something to clean up. */
@@ -63,7 +62,6 @@ export class Execution {
     this.task = task;
     this.type = type;
     this.#host = host;
-    this.#sizer = new ChunkSizer(type.policy.chunk);
     const left = deferred<void>();
     this.left = left.promise;
     this.#leave = left.resolve;
@@ -84,18 +82,17 @@ export class Execution {
   }
 
   get inFlight(): number {
-    return this.#flights.size;
+    return this.#flights.length;
   }
 
   /** How many more lanes it could use now. */
   get wants(): number {
     if (this.#phase === 'over') return 0;
-    if (this.#phase === 'cleanup') return this.#flights.size === 0 ? 1 : 0;
-    if (this.stopping) return 0;
-    if (this.#phase !== 'run' || this.#source === null) return this.#flights.size === 0 ? 1 : 0;
-    const spare = this.type.policy.parallelism - this.#flights.size;
+    if (this.stopping && this.#phase !== 'cleanup') return 0;
+    if (this.#phase !== 'run' || this.#items === null) return this.#flights.length === 0 ? 1 : 0;
+    const spare = this.type.policy.parallelism - this.#flights.length;
     if (spare <= 0) return 0;
-    if (this.#source.exhausted) return Math.min(spare, this.#again.length);
+    if (this.#items.allCut) return Math.min(spare, this.#again.length);
     return Math.min(spare, this.#host.threads());
   }
 
@@ -118,11 +115,12 @@ export class Execution {
       this.#startTimeout();
     }
     const flight = this.#host.lanes.send(chunk, (notes) => this.#onNotes(notes));
-    this.#flights.set(flight, chunk);
+    const flying = { flight, chunk };
+    this.#flights.push(flying);
     if (chunk.phase === 'cleanup') this.#killLater(CLEANUP_TIMEOUT_MS);
     void flight.outcome.then((outcome) => {
       this.usedMs += (outcome.ms - chargeMs) * price;
-      this.#flights.delete(flight);
+      this.#flights.splice(this.#flights.indexOf(flying), 1);
       this.#onOutcome(chunk, outcome);
       this.#advance();
     });
@@ -134,12 +132,12 @@ export class Execution {
     if (this.stopping || this.#phase === 'over') return;
     const { task } = this;
     task.stopping = reason;
-    this.#cutAll = this.#source?.exhausted === true && this.#again.length === 0;
+    this.#cutAll = this.#items?.allCut === true && this.#again.length === 0;
     this.#again = [];
-    this.#source?.close();
+    this.#items?.close();
     if (reason === 'cancel' && task.status === 'running') task.transition('cancelling');
     else task.touch();
-    for (const flight of this.#flights.keys()) flight.cancel();
+    for (const { flight } of this.#flights) flight.cancel();
     this.#killLater(this.type.policy.cancelGraceMs);
     this.#advance();
   }
@@ -154,10 +152,10 @@ export class Execution {
   sample(): boolean {
     const { progress } = this.task;
     let done = 0;
-    for (const [flight, chunk] of this.#flights) {
+    for (const { flight, chunk } of this.#flights) {
       if (chunk.phase !== 'run' && !(chunk.phase === 'plan' && this.type.shape?.kind !== 'batch')) continue;
       const counted = flight.sample();
-      if (this.#source !== null) {
+      if (this.#items !== null) {
         done += clamp(counted.done, chunk.to - chunk.from);
       } else {
         done += clamp(counted.done, Infinity);
@@ -192,7 +190,7 @@ export class Execution {
 
   #useSource(source: ItemSource): void {
     this.#phase = 'run';
-    this.#source = source;
+    this.#items = new ItemWork(source, this.type.policy.chunk);
     this.task.progress.setTotal(source.total);
   }
 
@@ -216,11 +214,11 @@ export class Execution {
   #next(): Chunk | null {
     const again = this.#again.shift();
     if (again !== undefined) return again;
-    if (this.#phase === 'run' && this.#source !== null) {
-      const cut = this.#source.take(this.#sizer.next(this.#source.rest, this.#host.threads()));
+    if (this.#phase === 'run' && this.#items !== null) {
+      const cut = this.#items.cut(this.#host.threads());
       return cut === null ? null : this.#chunk(cut);
     }
-    const parts = this.#phase === 'finish' ? this.#parts.inOrder() : undefined;
+    const parts = this.#phase === 'finish' ? this.#items?.parts() : undefined;
     return this.#chunk({ from: 0, to: 0, parts });
   }
 
@@ -233,7 +231,7 @@ export class Execution {
       resends: 0,
       input: this.#input ?? { value: undefined },
       describe: this.type.shape === null,
-      boxMs: this.#sizer.boxMs,
+      boxMs: boxMsOf(this.type.policy.chunk),
       ...work,
     };
   }
@@ -263,7 +261,7 @@ export class Execution {
           this.#again.push({ ...chunk, resends: chunk.resends + 1 });
           return;
         }
-        const retries = outcome.loading ? 0 : Math.max(this.type.policy.retries, this.#source === null ? 0 : 1);
+        const retries = outcome.loading ? 0 : Math.max(this.type.policy.retries, this.#items === null ? 0 : 1);
         return this.#onFailed(chunk, errorOfLost(this.task.identity, outcome), retries);
       }
       case 'unsendable':
@@ -275,19 +273,18 @@ export class Execution {
   }
 
   #onReturned(chunk: Chunk, outcome: Outcome & { kind: 'returned' }): void {
-    if (chunk.phase !== 'run' || this.#source === null) {
+    if (chunk.phase !== 'run' || this.#items === null) {
       // One piece, or `finish`: the work is done, whoever asked to stop it meanwhile.
       if (this.task.stopping === null || this.task.stopping === 'cancel') {
         const noFinish = chunk.phase === 'finish' && this.type.shape?.finish === false;
-        this.#end ??= { status: 'completed', value: noFinish ? this.#parts.flat() : outcome.value };
+        this.#end ??= { status: 'completed', value: noFinish ? this.#items?.results() : outcome.value };
       }
       return;
     }
-    const rest = chunk.to - chunk.from - outcome.done;
-    this.#sizer.record(outcome.ms, outcome.done, chunk.to - chunk.from);
-    this.#parts.add(chunk.from, outcome.done, outcome.value);
+    const sent = chunk.to - chunk.from;
+    this.#items.record(chunk.from, sent, outcome);
     this.task.progress.acknowledge(outcome.done);
-    if (rest > 0 && !this.stopping) this.#again.push(restOf(chunk, outcome.done));
+    if (outcome.done < sent && !this.stopping) this.#again.push(restOf(chunk, outcome.done));
   }
 
   #onPlanned(items: readonly unknown[] | { readonly from: number; readonly to: number }): void {
@@ -299,14 +296,14 @@ export class Execution {
   /** A chunk failed: once more, or the end of the task. */
   #onFailed(chunk: Chunk, error: TreadleError, retries: number): void {
     const { task } = this;
-    if (task.stopping === 'cancel' && (chunk.phase === 'finish' || this.#source === null)) {
+    if (task.stopping === 'cancel' && (chunk.phase === 'finish' || this.#items === null)) {
       this.#end ??= { status: 'failed', error };
     }
     if (this.stopping) return;
     const retriable =
       error.code !== 'TASK_MODULE_FAILED' && error.code !== 'UNSERIALIZABLE' && error.code !== 'INVALID_ARGUMENT';
     if (!retriable || chunk.attempt > retries) return this.#fail(error);
-    if (this.#source === null) {
+    if (this.#items === null) {
       task.attempt++;
       this.#stopTimeout?.();
       task.transition('pending');
@@ -319,8 +316,8 @@ export class Execution {
     this.#end = { status: 'failed', error };
     this.task.stopping = 'failure';
     this.#again = [];
-    this.#source?.close();
-    for (const flight of this.#flights.keys()) flight.cancel();
+    this.#items?.close();
+    for (const { flight } of this.#flights) flight.cancel();
     this.#killLater(this.type.policy.cancelGraceMs);
   }
 
@@ -337,8 +334,8 @@ export class Execution {
   #advance(): void {
     if (this.#phase === 'over') return;
     // An iterator knows its total once it has ended.
-    if (this.#source !== null && !this.stopping) this.task.progress.setTotal(this.#source.total);
-    if (this.#flights.size === 0 && this.#phase !== 'cleanup') {
+    if (this.#items !== null && !this.stopping) this.task.progress.setTotal(this.#items.total);
+    if (this.#flights.length === 0 && this.#phase !== 'cleanup') {
       this.#end ??= this.#endNow();
       if (this.#end !== null) return this.#cleanUp();
     }
@@ -351,16 +348,16 @@ export class Execution {
     if (task.stopping === 'timeout')
       return { status: 'failed', error: errorOfTimeout(task.identity, this.type.policy.timeoutMs) };
     if (task.stopping === 'cancel') {
-      const everything = this.#cutAll && this.#source?.total === this.#parts.items && this.type.shape?.finish === false;
-      return everything ? { status: 'completed', value: this.#parts.flat() } : { status: 'cancelled' };
+      const everything = this.#cutAll && this.#items?.allDone === true && this.type.shape?.finish === false;
+      return everything ? { status: 'completed', value: this.#items?.results() } : { status: 'cancelled' };
     }
-    if (this.#phase !== 'run' || this.#source?.exhausted !== true || this.#again.length > 0) return null;
+    if (this.#phase !== 'run' || this.#items?.allCut !== true || this.#again.length > 0) return null;
     // Without a single item no thread has told yet whether there is a `finish`; sending one is harmless.
     if (this.type.shape?.finish !== false) {
       this.#phase = 'finish';
       return null;
     }
-    return { status: 'completed', value: this.#parts.flat() };
+    return { status: 'completed', value: this.#items.results() };
   }
 
   #cleanUp(): void {
@@ -399,7 +396,7 @@ export class Execution {
 
   #kill(): void {
     if (!this.type.policy.killable) return;
-    for (const flight of this.#flights.keys()) flight.kill();
+    for (const { flight } of this.#flights) flight.kill();
   }
 
   #suspect(chunk: Chunk): [string, unknown] {

@@ -1,16 +1,11 @@
 import type { Clock } from './clock.js';
-import { LinkedList, type ListNode } from './linked-list.js';
+import { LinkedList } from './linked-list.js';
 import type { SettledRecord } from './task-record.js';
 
 export interface HistoryOptions {
   readonly max: number;
   readonly completedTtlMs: number;
   readonly failedTtlMs: number;
-}
-
-interface Kept {
-  readonly record: SettledRecord;
-  readonly order: number;
 }
 
 /**
@@ -21,11 +16,9 @@ export class History {
   readonly #options: HistoryOptions;
   readonly #clock: Clock;
   readonly #onEvict: (record: SettledRecord) => void;
-  readonly #nodes = new Map<string, ListNode<Kept>>();
   // Two lists, because what failed is kept longer: each of them is in the order in which its records expire.
-  readonly #failed = new LinkedList<Kept>();
-  readonly #others = new LinkedList<Kept>();
-  #order = 0;
+  readonly #failed = new LinkedList<SettledRecord>();
+  readonly #others = new LinkedList<SettledRecord>();
 
   constructor(options: HistoryOptions, clock: Clock, onEvict: (record: SettledRecord) => void) {
     this.#options = options;
@@ -34,18 +27,13 @@ export class History {
   }
 
   get size(): number {
-    return this.#nodes.size;
+    return this.#failed.size + this.#others.size;
   }
 
   add(record: SettledRecord): void {
-    const list = record.status === 'failed' ? this.#failed : this.#others;
-    this.#nodes.set(record.id, list.append({ record, order: this.#order++ }));
-    while (this.#nodes.size > this.#options.max) this.#evictOldest();
+    (record.status === 'failed' ? this.#failed : this.#others).append(record);
+    while (this.size > this.#options.max) this.#evictOldest();
     this.evictExpired();
-  }
-
-  get(id: string): SettledRecord | undefined {
-    return this.#nodes.get(id)?.value.record;
   }
 
   /** Lets go of what is past its time. */
@@ -55,20 +43,20 @@ export class History {
     this.#evictBefore(this.#others, now - this.#options.completedTtlMs);
   }
 
-  #evictBefore(list: LinkedList<Kept>, before: number): void {
-    while (list.first !== null && list.first.value.record.completedAt < before) this.#evict(list.first);
+  #evictBefore(list: LinkedList<SettledRecord>, before: number): void {
+    while (list.first !== null && list.first.value.completedAt < before) this.#evictFirst(list);
   }
 
   #evictOldest(): void {
-    const failed = this.#failed.first;
-    const other = this.#others.first;
-    if (failed !== null && (other === null || failed.value.order < other.value.order)) this.#evict(failed);
-    else if (other !== null) this.#evict(other);
+    const failed = this.#failed.first?.value.completedAt ?? Infinity;
+    const other = this.#others.first?.value.completedAt ?? Infinity;
+    this.#evictFirst(failed < other ? this.#failed : this.#others);
   }
 
-  #evict(node: ListNode<Kept>): void {
-    node.list?.remove(node);
-    this.#nodes.delete(node.value.record.id);
-    this.#onEvict(node.value.record);
+  #evictFirst(list: LinkedList<SettledRecord>): void {
+    const { first } = list;
+    if (first === null) return;
+    list.remove(first);
+    this.#onEvict(first.value);
   }
 }

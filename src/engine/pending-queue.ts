@@ -1,15 +1,15 @@
-import { LinkedList, type ListNode } from './linked-list.js';
+import { LinkedList } from './linked-list.js';
 import type { Task } from './task.js';
 
 /** Tasks that wait for a slot: by priority, first in first out within one; a cancel leaves in O(1). */
 export class PendingQueue {
   /** For each task type a queue for each priority, so that a type at its limit blocks nobody else. */
   readonly #byType = new Map<string, Map<number, LinkedList<Queued>>>();
-  readonly #nodes = new Map<string, ListNode<Queued>>();
   #order = 0;
+  #size = 0;
 
   get size(): number {
-    return this.#nodes.size;
+    return this.#size;
   }
 
   add(task: Task): void {
@@ -17,15 +17,17 @@ export class PendingQueue {
     if (byPriority === undefined) this.#byType.set(task.identity.type, (byPriority = new Map()));
     let queue = byPriority.get(task.priority);
     if (queue === undefined) byPriority.set(task.priority, (queue = new LinkedList()));
-    this.#nodes.set(task.id, queue.append({ task, order: this.#order++ }));
+    task.place = queue.append({ task, order: this.#order++ });
+    this.#size++;
   }
 
   /** False when it was not waiting. */
   remove(task: Task): boolean {
-    const node = this.#nodes.get(task.id);
-    if (node === undefined) return false;
-    this.#nodes.delete(task.id);
-    node.list?.remove(node);
+    const { place } = task;
+    if (place === null) return false;
+    task.place = null;
+    place.list?.remove(place);
+    this.#size--;
     return true;
   }
 
@@ -45,11 +47,16 @@ export class PendingQueue {
   }
 
   *[Symbol.iterator](): Iterator<Task> {
-    for (const node of this.#nodes.values()) yield node.value.task;
+    for (const byPriority of this.#byType.values()) {
+      for (const queue of byPriority.values()) {
+        for (let node = queue.first; node !== null; node = node.next) yield node.value.task;
+      }
+    }
   }
 }
 
-interface Queued {
+/** A task with its turn. */
+export interface Queued {
   readonly task: Task;
   readonly order: number;
 }

@@ -65,3 +65,15 @@ export class Progress {
     });
   }
 }
+
+/** Of a task that has told nothing yet. */
+export const UNSEEN: ProgressSnapshot = Object.freeze({
+  itemsDone: 0,
+  itemsTotal: null,
+  fraction: null,
+  rate: null,
+  etaMs: null,
+});
+
+/** Of a completed task that never told anything. */
+export const COMPLETED_UNSEEN: ProgressSnapshot = Object.freeze({ ...UNSEEN, fraction: 1 });

@@ -22,6 +22,8 @@ const MIN_ONE_CASE = 32;
  * all places in random base 64, 0.2 to 0.4 in identifiers) less the share taken by words of three lower-case letters and more
  * (0.1 in random base 64, 0.6 to 0.9 in identifiers).
  *
+ * It is a guess: of random base 64 it misses 3 % at 24 characters, 0.5 % at 40 and 0.03 % at 64. Names and known shapes come first.
+ *
  * @param run the whole run, at least 24 characters.
  * @param before a few characters that stand before it.
  * @param after a few characters that stand after it.

@@ -11,6 +11,8 @@ export interface SchedulerHost {
   execute(task: Task): Execution;
 }
 
+const RESOLVED = Promise.resolve();
+
 /**
  * Slots and fair turns. Slots: which waiting task gets to be in progress. Turns: which task in progress sends its
  * next chunk to the lane that is free.
@@ -63,12 +65,15 @@ export class Scheduler {
   pump(): void {
     if (this.#pumpDue) return;
     this.#pumpDue = true;
-    queueMicrotask(() => {
-      this.#pumpDue = false;
-      this.#admit();
-      this.#giveTurns();
-    });
+    // A promise, because queueMicrotask makes an AsyncResource each time.
+    void RESOLVED.then(this.#run);
   }
+
+  readonly #run = (): void => {
+    this.#pumpDue = false;
+    this.#admit();
+    this.#giveTurns();
+  };
 
   /** p-limit holds the slots; its own queue stays empty, because the order is ours. */
   #admit(): void {

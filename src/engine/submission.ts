@@ -1,12 +1,12 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { inspectCloneable } from './cloneable.js';
-import type { BatchDefinition } from './define-task.js';
 import { TreadleError, invalidArgument } from './errors.js';
 import { type Items, checkItems } from './item-source.js';
 import { MAX_KEY_LENGTH, MAX_META_BYTES, onlyKeys } from './options.js';
 import { type SettledRecord, checkPriority } from './task-record.js';
 import {
   type ItemOf,
+  type ItemsOf,
   type OnDuplicate,
   type ResolvedTaskType,
   type ResultOf,
@@ -35,11 +35,11 @@ export interface SubmitPolicy {
 type InputField<Input> = undefined extends Input ? { input?: Input } : { input: Input };
 
 type ItemsField<Definition> =
-  Definition extends BatchDefinition<never, never, unknown, never, infer Planned>
-    ? Planned extends true
-      ? { items?: Items<ItemOf<Definition>> }
-      : { items: Items<ItemOf<Definition>> }
-    : { items?: never };
+  ItemsOf<Definition> extends 'none'
+    ? { items?: never }
+    : ItemsOf<Definition> extends 'required'
+      ? { items: Items<ItemOf<Definition>> }
+      : { items?: Items<ItemOf<Definition>> };
 
 /** What `submit` takes for a task type: its input, its items, and what every submission can say. */
 export type SubmitOptions<Type> =
@@ -105,26 +105,22 @@ export function checkSubmission(
   };
 }
 
-/** The input as the schema gives it back. @throws TreadleError INVALID_ARGUMENT, UNSERIALIZABLE. */
-export async function checkInput(type: ResolvedTaskType, input: unknown): Promise<unknown> {
-  const { schema } = type.policy;
-  return schema === null ? checkCloneable(input) : checkCloneable(await validated(type, schema, input));
-}
-
+/** Refuses an input that surely can't reach a thread. @throws TreadleError UNSERIALIZABLE */
 export function checkCloneable(input: unknown): unknown {
   const found = inspectCloneable(input, INSPECTED_ENTRIES);
   if (found === null || found.ok) return input;
   throw new TreadleError('UNSERIALIZABLE', `Expected \`input${found.path}\` to be cloneable, got ${found.what}`);
 }
 
-async function validated(type: ResolvedTaskType, schema: StandardSchemaV1, input: unknown): Promise<unknown> {
+/** The input as the schema gives it back. @throws TreadleError INVALID_ARGUMENT, UNSERIALIZABLE. */
+export async function checkInput(type: string, schema: StandardSchemaV1, input: unknown): Promise<unknown> {
   const result = await schema['~standard'].validate(input);
-  if (result.issues === undefined) return result.value;
+  if (result.issues === undefined) return checkCloneable(result.value);
   const said = result.issues.slice(0, 5).map(({ message, path = [] }) => {
     const at = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
     return at === '' ? message : `${at}: ${message}`;
   });
-  throw new TreadleError('INVALID_ARGUMENT', `The input of "${type.name}" is not valid: ${said.join('; ')}`, {
+  throw new TreadleError('INVALID_ARGUMENT', `The input of "${type}" is not valid: ${said.join('; ')}`, {
     details: { issues: said },
   });
 }

@@ -51,12 +51,11 @@ export class TaskHandle<Result = unknown> {
     const task = this.#task;
     if (task.settlement === null) {
       await new Promise<void>((resolve) => {
-        const look = (): void => {
+        const leave = task.watch(() => {
           if (task.settlement === null) return;
-          task.watchers.delete(look);
+          leave();
           resolve();
-        };
-        task.watchers.add(look);
+        });
       });
     }
     return task.snapshot() as SettledRecord;
@@ -76,11 +75,10 @@ export class TaskHandle<Result = unknown> {
     const task = this.#task;
     let changed = true;
     let wake: (() => void) | null = null;
-    const look = (): void => {
+    const leave = task.watch(() => {
       changed = true;
       wake?.();
-    };
-    task.watchers.add(look);
+    });
     try {
       for (;;) {
         if (!changed) {
@@ -95,7 +93,7 @@ export class TaskHandle<Result = unknown> {
         if (isTerminal(record.status)) return;
       }
     } finally {
-      task.watchers.delete(look);
+      leave();
     }
   }
 }

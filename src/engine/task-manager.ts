@@ -21,6 +21,7 @@ import {
   type SubmitArguments,
   type Submission,
   type TaskResult,
+  checkCloneable,
   checkInput,
   checkSubmission,
   key,
@@ -153,11 +154,12 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
     this.#refuseWhenClosed();
     const resolved = this.#typeOf(type);
     const submission = checkSubmission(resolved, options ?? {});
-    const input = await checkInput(resolved, submission.input);
+    const { schema } = resolved.policy;
+    const input = schema === null ? checkCloneable(submission.input) : await checkInput(type, schema, submission.input);
     // From here to the queue is one synchronous step, so that of two equal submissions one is the duplicate.
     this.#refuseWhenClosed();
     const task = this.#joined(type, submission) ?? this.#accept(type, { ...submission, input });
-    if (submission.onSettled !== null) task.hooks.push(submission.onSettled);
+    if (submission.onSettled !== null) task.hooks = [...task.hooks, submission.onSettled];
     return new TaskHandle(task, this.#observer);
   }
 
@@ -419,8 +421,9 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
     this.#history.add(record);
     this.#keepTicking();
     this.#announce(status, task);
+    for (const hook of task.hooks) this.#call(hook, record);
     const typeHook = this.#typeOf(task.identity.type).policy.onSettled;
-    for (const hook of typeHook === null ? task.hooks : [...task.hooks, typeHook]) this.#call(hook, record);
+    if (typeHook !== null) this.#call(typeHook, record);
     for (const hook of this.#hooks) this.#call(hook, record);
   }
 

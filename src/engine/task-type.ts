@@ -4,37 +4,19 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { type ChunkOptions, type ResolvedChunkOptions, resolveChunkOptions } from './chunk.js';
 import { whereUnclonable } from './cloneable.js';
-import type { BatchDefinition, TaskDefinition } from './define-task.js';
 import { TreadleError, invalidArgument } from './errors.js';
 import { duration, integer, onlyKeys } from './options.js';
 import type { ModuleShape } from './protocol.js';
 import type { SettledRecord } from './task-record.js';
 
-/** What the default export of a task module can be. */
-export type AnyDefinition = TaskDefinition<never, unknown, never> | BatchDefinition<never, never, unknown, never>;
+type TypesOf<Definition> = Definition extends { readonly types?: infer Types } ? NonNullable<Types> : never;
 
-export type InputOf<Definition> =
-  Definition extends TaskDefinition<infer Input, unknown, never>
-    ? Input
-    : Definition extends { readonly types?: { input: infer Input } }
-      ? Input
-      : never;
-
-export type ItemOf<Definition> = Definition extends { readonly types?: { item: infer Item } } ? Item : never;
-
-export type ResultOf<Definition> =
-  Definition extends TaskDefinition<never, infer Result, never>
-    ? Result
-    : Definition extends { readonly types?: { result: infer Result } }
-      ? Result
-      : never;
-
-export type DataOf<Definition> =
-  Definition extends TaskDefinition<never, unknown, infer Data>
-    ? Data
-    : Definition extends { readonly types?: { data: infer Data } }
-      ? Data
-      : never;
+export type InputOf<Definition> = TypesOf<Definition> extends { input: infer Input } ? Input : unknown;
+export type ItemOf<Definition> = TypesOf<Definition> extends { item: infer Item } ? Item : unknown;
+export type ResultOf<Definition> = TypesOf<Definition> extends { result: infer Result } ? Result : unknown;
+export type DataOf<Definition> = TypesOf<Definition> extends { data: infer Data } ? Data : unknown;
+/** Whether items are given by the submitter: `'none'`, `'optional'` or `'required'`. */
+export type ItemsOf<Definition> = TypesOf<Definition> extends { items: infer Items } ? Items : unknown;
 
 /** Where a task module is, with the type of its default export. */
 export interface TaskModule<Definition> {

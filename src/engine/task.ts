@@ -2,8 +2,10 @@ import { exceedsBytes } from './cloneable.js';
 import type { Clock } from './clock.js';
 import type { TreadleError } from './errors.js';
 import type { Items } from './item-source.js';
+import type { ListNode } from './linked-list.js';
 import { MAX_RESULT_BYTES } from './options.js';
-import { Progress } from './progress.js';
+import type { Queued } from './pending-queue.js';
+import { COMPLETED_UNSEEN, Progress, UNSEEN } from './progress.js';
 import type { Notes } from './protocol.js';
 import {
   MAX_MESSAGES,
@@ -45,7 +47,6 @@ export interface TaskObserver {
 export class Task {
   readonly identity: TaskIdentity;
   readonly createdAt: number;
-  readonly progress: Progress = new Progress();
   /** What to work on; released when the task settles. */
   work: { readonly input: unknown; readonly items: Items<unknown> | null } | null;
   priority: number;
@@ -57,14 +58,17 @@ export class Task {
   settled: SettledRecord | null = null;
   /** The whole end, result of any size included, for whoever holds the handle. */
   settlement: Settlement | null = null;
-  /** Called when there is something new to see. */
-  readonly watchers: Set<() => void> = new Set();
-  readonly hooks: ((record: SettledRecord) => unknown)[] = [];
+  #watchers: (() => void)[] = NO_WATCHERS;
+  /** What the submitters want called when it has settled. */
+  hooks: readonly ((record: SettledRecord) => unknown)[] = NO_HOOKS;
+  /** Where it stands in the pending queue; null when it does not wait there. */
+  place: ListNode<Queued> | null = null;
   readonly #clock: Clock;
   readonly #observer: TaskObserver;
   #updatedAt: number;
   #completedAt: number | null = null;
   #stage: string | null = null;
+  #progress: Progress | null = null;
   #messages: readonly TaskMessage[] = NO_MESSAGES;
 
   constructor(
@@ -81,6 +85,12 @@ export class Task {
     this.#updatedAt = this.createdAt;
     this.#clock = clock;
     this.#observer = observer;
+  }
+
+  /** Made on demand: most small tasks have none. */
+  get progress(): Progress {
+    this.#progress ??= new Progress();
+    return this.#progress;
   }
 
   get id(): string {
@@ -105,13 +115,22 @@ export class Task {
     this.stopping = null;
     this.work = null;
     this.#completedAt = this.#clock.now();
-    if (settlement.status === 'completed') this.progress.complete();
+    if (settlement.status === 'completed') this.#progress?.complete();
     return this.transition(settlement.status);
   }
 
   /** Something besides the status has changed. */
   changed(): void {
-    for (const watcher of this.watchers) watcher();
+    for (const watcher of this.#watchers) watcher();
+  }
+
+  /** Calls `watcher` whenever there is something new to see. Returns what ends that. */
+  watch(watcher: () => void): () => void {
+    // Copied, so that a watcher may leave while all are called.
+    this.#watchers = [...this.#watchers, watcher];
+    return () => {
+      this.#watchers = this.#watchers.filter((other) => other !== watcher);
+    };
   }
 
   addNotes(notes: Notes): readonly TaskMessage[] {
@@ -141,8 +160,14 @@ export class Task {
   #record(): TaskRecord {
     const { settlement } = this;
     const omitted = settlement?.status === 'completed' && exceedsBytes(settlement.value, MAX_RESULT_BYTES);
+    const { id, type, resourceId, group, owner, meta } = this.identity;
     return Object.freeze({
-      ...this.identity,
+      id,
+      type,
+      resourceId,
+      group,
+      owner,
+      meta,
       priority: this.priority,
       status: this.status,
       createdAt: this.createdAt,
@@ -152,7 +177,7 @@ export class Task {
       attempt: this.attempt,
       stage: this.#stage,
       stopping: this.stopping === 'cancel' ? null : this.stopping,
-      progress: this.progress.snapshot(),
+      progress: this.#progress?.snapshot() ?? (this.status === 'completed' ? COMPLETED_UNSEEN : UNSEEN),
       messages: this.#messages,
       result: settlement?.status === 'completed' && !omitted ? (settlement.value ?? null) : null,
       resultOmitted: omitted,
@@ -162,6 +187,9 @@ export class Task {
   }
 }
 
+// Shared by all tasks that nobody watches: most of them.
+const NO_WATCHERS: (() => void)[] = [];
+const NO_HOOKS: readonly never[] = [];
 const NO_MESSAGES: readonly TaskMessage[] = Object.freeze([]);
 
 function errorInfo(error: TreadleError): TaskErrorInfo {

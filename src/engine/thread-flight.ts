@@ -1,3 +1,4 @@
+import type { Worker } from 'node:worker_threads';
 import type { ControlBlock } from './control-block.js';
 import { deferred } from './deferred.js';
 import type { Flight, Outcome } from './lanes.js';
@@ -11,10 +12,9 @@ import {
 } from './protocol.js';
 
 /** What a flight asks of its lane. */
-export interface LaneControls {
+export interface FlightLane {
   wake(message: WakeMessage): void;
-  terminate(): void;
-  over(): void;
+  onFlightOver(flight: ThreadFlight): void;
 }
 
 /** A chunk on a thread. */
@@ -22,7 +22,8 @@ export class ThreadFlight implements Flight {
   readonly outcome: Promise<Outcome>;
   readonly epoch: number;
   readonly #control: ControlBlock;
-  readonly #lane: LaneControls;
+  readonly #lane: FlightLane;
+  readonly #worker: Worker | null;
   readonly #onNotes: (notes: Notes) => void;
   readonly #resolve: (outcome: Outcome) => void;
   #answer: ChunkAnswer | null = null;
@@ -31,7 +32,13 @@ export class ThreadFlight implements Flight {
   #over = false;
   #killed = false;
 
-  constructor(epoch: number, control: ControlBlock, onNotes: (notes: Notes) => void, lane: LaneControls) {
+  constructor(
+    epoch: number,
+    control: ControlBlock,
+    onNotes: (notes: Notes) => void,
+    lane: FlightLane,
+    worker: Worker | null,
+  ) {
     const { promise, resolve } = deferred<Outcome>();
     this.outcome = promise;
     this.#resolve = resolve;
@@ -39,6 +46,7 @@ export class ThreadFlight implements Flight {
     this.#control = control;
     this.#onNotes = onNotes;
     this.#lane = lane;
+    this.#worker = worker;
   }
 
   cancel(): void {
@@ -51,7 +59,8 @@ export class ThreadFlight implements Flight {
   kill(): void {
     if (this.#over) return;
     this.#killed = true;
-    this.#lane.terminate();
+    // Its own thread: the lane may have the next one already while this one still ends.
+    void this.#worker?.terminate();
   }
 
   sample(): ReturnType<Flight['sample']> {
@@ -104,6 +113,6 @@ export class ThreadFlight implements Flight {
     this.#over = true;
     // Resolved first: who waits for the outcome acts on it before the free lane is given away.
     this.#resolve(outcome);
-    this.#lane.over();
+    this.#lane.onFlightOver(this);
   }
 }

@@ -14,7 +14,7 @@ import type {
   WakeMessage,
   WorkerBoot,
 } from './protocol.js';
-import { ThreadFlight } from './thread-flight.js';
+import { type FlightLane, ThreadFlight } from './thread-flight.js';
 
 const WORKER_FILE = fileURLToPath(new URL('./worker.js', import.meta.url));
 const MAX_BOOT_FAILURES = 3;
@@ -42,7 +42,7 @@ export interface ThreadLaneOptions {
  * without touching the neighbours. No signal is ever given to `piscina.run`: aborting rejects at once while the thread
  * works on. The thread is terminated instead, and Piscina's rejection at its exit is the truth.
  */
-export class ThreadLane {
+export class ThreadLane implements FlightLane {
   state: LaneState = 'cold';
   /** Milliseconds on the monotonic clock since it has been idle. */
   idleSince = 0;
@@ -105,11 +105,8 @@ export class ThreadLane {
 
   send(chunk: Chunk, onNotes: (notes: Notes) => void): Flight {
     this.#epoch = ControlBlock.nextEpoch(this.#epoch);
-    const flight: ThreadFlight = new ThreadFlight(this.#epoch, this.#control, onNotes, {
-      wake: (message) => this.#wakePort?.postMessage(message),
-      terminate: () => void this.#worker?.terminate(),
-      over: () => this.#onFlightOver(flight),
-    });
+    const worker = this.#worker;
+    const flight = new ThreadFlight(this.#epoch, this.#control, onNotes, this, worker);
     const pool = this.#pool;
     if (pool === null) {
       flight.lose(this.#bootError ?? new Error('The worker thread did not start'), null, false);
@@ -119,7 +116,6 @@ export class ThreadLane {
     this.state = 'busy';
     this.#flight = flight;
     this.#control.launch(this.#epoch, 1);
-    const worker = this.#worker;
     pool.run(messageOf(chunk, this.#epoch)).then(
       (answer) => {
         // Node remembers that a module failed to load. A new thread does not.
@@ -132,8 +128,8 @@ export class ThreadLane {
     return flight;
   }
 
-  forget(taskId: string): void {
-    this.#wakePort?.postMessage({ forget: taskId } satisfies WakeMessage);
+  wake(message: WakeMessage): void {
+    this.#wakePort?.postMessage(message);
   }
 
   /** Lets the thread dispose of what it keeps warm, then ends it. The lane is cold afterwards. */
@@ -144,7 +140,7 @@ export class ThreadLane {
       const retired = deferred<void>();
       this.#onRetired = retired.resolve;
       const stop = this.#options.clock.after(DISPOSE_TIMEOUT_MS, retired.resolve, true);
-      this.#wakePort.postMessage({ retire: true } satisfies WakeMessage);
+      this.wake({ retire: true });
       await retired.promise;
       stop();
       this.#onRetired = null;
@@ -203,7 +199,7 @@ export class ThreadLane {
     this.#options.onChange();
   }
 
-  #onFlightOver(flight: ThreadFlight): void {
+  onFlightOver(flight: ThreadFlight): void {
     // The thread may have died and its successor may have a flight already.
     if (this.#flight !== flight) return;
     this.#flight = null;

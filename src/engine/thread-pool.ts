@@ -49,7 +49,7 @@ export class ThreadPool implements Lanes {
   }
 
   forget(taskId: string): void {
-    for (const lane of this.#lanes) lane.forget(taskId);
+    for (const lane of this.#lanes) lane.wake({ forget: taskId });
   }
 
   async warmUp(): Promise<readonly { type: number; outcome: Outcome }[]> {
