@@ -17,7 +17,7 @@ import {
   serializeThrown,
 } from './protocol.js';
 import { WarmThings, isPromise } from './warm-things.js';
-import { type ContextHost, WorkStopped, WorkerContext } from './worker-context.js';
+import { type ContextHost, WorkerContext } from './worker-context.js';
 
 type Definition = TaskDefinition<unknown, unknown> | BatchDefinition<unknown, unknown, unknown>;
 
@@ -59,7 +59,7 @@ export class ChunkRunner implements ContextHost {
     }
 
     this.#module = this.#typeOf(message.type).url;
-    this.#warm.takeSetupMs();
+    this.#warm.beginChunk();
     const startedAt = performance.now();
     let flushedAt = startedAt;
     for (const [index, member] of message.members.entries()) {
@@ -76,7 +76,7 @@ export class ChunkRunner implements ContextHost {
     return {
       outcomes,
       flushes: this.#flushes,
-      ms: Math.max(0, performance.now() - startedAt - this.#warm.takeSetupMs()),
+      ms: Math.max(0, performance.now() - startedAt - this.#warm.setupMs),
       shape: message.describe ? shapeOf(definition) : undefined,
     };
   }
@@ -134,8 +134,7 @@ export class ChunkRunner implements ContextHost {
     try {
       return await this.#runPhase(message, member, context, definition);
     } catch (error) {
-      if (error instanceof WorkStopped || (context.cancelled && isAbort(error))) return { kind: 'stopped' };
-      return threw('TASK_FAILED', error);
+      return context.isStop(error) ? { kind: 'stopped' } : threw('TASK_FAILED', error);
     } finally {
       context.sendNotes();
       this.current = null;
@@ -255,8 +254,7 @@ async function eachItem(
       output = each(item, context, input);
       if (isPromise(output)) output = await output;
     } catch (error) {
-      if (error instanceof WorkStopped || (context.cancelled && isAbort(error))) return { kind: 'stopped' };
-      return threw('TASK_FAILED', error, from + outputs.length);
+      return context.isStop(error) ? { kind: 'stopped' } : threw('TASK_FAILED', error, from + outputs.length);
     }
     outputs.push(output);
     context.progress(outputs.length);
@@ -314,8 +312,4 @@ function threwMessage(
 
 function refused(message: string): MemberOutcome {
   return threwMessage('INVALID_ARGUMENT', { name: 'TypeError', message });
-}
-
-function isAbort(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && (error as { name?: unknown }).name === 'AbortError';
 }

@@ -23,7 +23,7 @@ const DEFAULT_MAX_ITEMS = 1_000_000;
 /** @throws TreadleError INVALID_ARGUMENT */
 export function resolveChunkOptions(options: ChunkOptions = {}): ResolvedChunkOptions {
   onlyKeys('chunk', options, ['targetMs', 'min', 'max']);
-  const targetMs = options.targetMs ?? DEFAULT_TARGET_MS;
+  const { targetMs = DEFAULT_TARGET_MS } = options;
   if (typeof targetMs !== 'number' || !(targetMs > 0))
     throw invalidArgument('chunk.targetMs', 'milliseconds > 0', targetMs);
   const min = integer('chunk.min', options.min, 1, 1);

@@ -26,16 +26,26 @@ export function inspectCloneable(value: unknown, budget: number): Cloneable {
     if (types.isWeakMap(object) || types.isWeakSet(object)) return { ok: false, path, what: 'a weak collection' };
     if (seen.has(object)) return YES;
     seen.add(object);
-    if (ArrayBuffer.isView(object) || types.isDate(object) || types.isRegExp(object)) return YES;
+    if (types.isDate(object) || types.isRegExp(object)) return YES;
+    // An empty one may belong to a buffer that was given away.
+    if (ArrayBuffer.isView(object)) return object.byteLength > 0 ? YES : null;
+    if (types.isModuleNamespaceObject(object)) return null;
     const prototype: unknown = Object.getPrototypeOf(object);
     const plain = prototype === Object.prototype || prototype === null || Array.isArray(object);
     if (!plain) return null;
-    for (const key of Object.keys(object)) {
+    // Never all keys at once, which would cost more than the budget.
+    if (Array.isArray(object)) {
+      for (let at = 0; at < object.length; at++) {
+        if (left-- <= 0) return null;
+        const found = visit(object[at], `${path}[${at}]`);
+        if (found !== YES) return found;
+      }
+      return YES;
+    }
+    for (const key in object) {
+      if (!Object.hasOwn(object, key)) continue;
       if (left-- <= 0) return null;
-      const found = visit(
-        (object as Record<string, unknown>)[key],
-        Array.isArray(object) ? `${path}[${key}]` : `${path}.${key}`,
-      );
+      const found = visit((object as Record<string, unknown>)[key], `${path}.${key}`);
       if (found !== YES) return found;
     }
     return YES;
@@ -77,10 +87,13 @@ export function exceedsBytes(value: unknown, limit: number): boolean {
         for (const [key, entry] of at) if (spend(key) || spend(entry)) return true;
       } else if (types.isSet(at)) {
         for (const entry of at) if (spend(entry)) return true;
+      } else if (Array.isArray(at)) {
+        for (let index = 0; index < at.length; index++) if (spend(at[index])) return true;
       } else {
         left -= 8;
-        for (const key of Object.keys(at)) {
-          left -= Array.isArray(at) ? 0 : key.length;
+        for (const key in at) {
+          if (!Object.hasOwn(at, key)) continue;
+          left -= key.length;
           if (left < 0 || spend(at[key as keyof typeof at])) return true;
         }
       }

@@ -57,6 +57,8 @@ export class ControlBlock {
   /** Makes the lane ready for a flight of `members` tasks. */
   launch(epoch: number, members: number): void {
     for (let index = 0; index < members; index++) Atomics.store(this.#ints, CLAIMS + index, epoch * 4 + SENT);
+    // Epochs come round again in the end.
+    Atomics.store(this.#ints, CANCEL, 0);
     this.#floats[DONE] = 0;
     this.#floats[TOTAL] = Number.NaN;
   }

@@ -1,8 +1,9 @@
 /**
- * What a task module is made of. A module is loaded by worker threads only, so this file imports nothing.
+ * What a task module is made of. Worker threads load it, so it stays light.
  *
  * @module treadle/task
  */
+import { describeValue } from './errors.js';
 
 /** A value, or a promise of it. */
 export type Awaitable<T> = T | Promise<T>;
@@ -24,7 +25,9 @@ const DEFINITION = Symbol.for('treadle.definition');
  */
 export function range(from: number, to: number): Range {
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || to < from) {
-    throw new TypeError(`Expected \`range\` to be given safe integers from <= to, got ${from} and ${to}`);
+    throw new TypeError(
+      `Expected \`range\` to be given safe integers from <= to, got ${describeValue(from)} and ${describeValue(to)}`,
+    );
   }
   return {
     from,
@@ -145,7 +148,7 @@ export function defineTask<Input = undefined, Result = unknown, Data = unknown>(
   run: (input: Input, context: TaskContext<Data>) => Awaitable<Result>,
 ): TaskDefinition<Input, Result, Data> {
   if (typeof run !== 'function')
-    throw new TypeError(`Expected \`defineTask\` to be given a function, got ${typeof run}`);
+    throw new TypeError(`Expected \`defineTask\` to be given a function, got ${describeValue(run)}`);
   return { [DEFINITION]: true, kind: 'task', run } as TaskDefinition<Input, Result, Data>;
 }
 
@@ -171,10 +174,13 @@ export function defineBatch<Item, Part, Result = Part, Input = undefined, Data =
 ): BatchDefinition<Input, Item, Result, Data, false>;
 export function defineBatch(steps: object): unknown {
   const known = ['plan', 'each', 'run', 'finish', 'cleanup'];
+  if (typeof steps !== 'object' || steps === null) {
+    throw new TypeError(`Expected \`defineBatch\` to be given an object of steps, got ${describeValue(steps)}`);
+  }
   for (const [name, step] of Object.entries(steps)) {
     if (!known.includes(name)) throw new TypeError(`Expected a step of ${known.join(', ')}, got \`${name}\``);
     if (step !== undefined && typeof step !== 'function') {
-      throw new TypeError(`Expected \`${name}\` to be a function, got ${step === null ? 'null' : typeof step}`);
+      throw new TypeError(`Expected \`${name}\` to be a function, got ${describeValue(step)}`);
     }
   }
   const given = steps as BatchSteps;

@@ -148,8 +148,8 @@ export class Execution {
     this.#kill();
   }
 
-  /** Takes in what the lanes have counted. True when something changed. */
-  sample(): boolean {
+  /** Takes in what the lanes have counted. */
+  sample(): void {
     const { progress } = this.task;
     let done = 0;
     for (const { flight, chunk } of this.#flights) {
@@ -162,9 +162,7 @@ export class Execution {
         if (counted.total > 0) progress.setTotal(counted.total);
       }
     }
-    const changed = progress.sample(done, this.#host.clock.monotonic());
-    if (changed) this.task.touch();
-    return changed;
+    progress.sample(done, this.#host.clock.monotonic());
   }
 
   #begin(items: Items<unknown>): void {
@@ -268,6 +266,7 @@ export class Execution {
         return this.#fail(this.#unserializable(...this.#suspect(chunk), outcome.error));
       case 'stopped':
         // Only work that was told to stop answers so.
+        if (!this.stopping) this.#again.push(chunk);
         return;
     }
   }

@@ -95,6 +95,7 @@ class IndexedSource implements ItemSource {
  */
 class IteratorSource implements ItemSource {
   readonly #iterator: Iterator<unknown> | AsyncIterator<unknown>;
+  readonly #asynchronous: boolean;
   readonly #events: ItemSourceEvents;
   #pulled: unknown[] = [];
   #from = 0;
@@ -103,6 +104,7 @@ class IteratorSource implements ItemSource {
   #closed = false;
 
   constructor(items: Iterable<unknown> | AsyncIterable<unknown>, events: ItemSourceEvents) {
+    this.#asynchronous = Symbol.asyncIterator in items;
     this.#iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
     this.#events = events;
   }
@@ -116,7 +118,7 @@ class IteratorSource implements ItemSource {
   }
 
   get exhausted(): boolean {
-    return this.#done && this.#pulled.length === 0;
+    return this.#closed || (this.#done && this.#pulled.length === 0);
   }
 
   take(count: number): Cut | null {
@@ -169,8 +171,9 @@ class IteratorSource implements ItemSource {
     if (this.#closed) return;
     this.#closed = true;
     this.#pulled = [];
-    // A generator can't return while it is asked for the next item; the pull does it then.
-    if (!this.#pulling) this.#return();
+    // A synchronous generator that is asked for an item can't return meanwhile: the pull tells it then. An asynchronous
+    // one is told at once, as the item it waits for may never come.
+    if (!this.#pulling || this.#asynchronous) this.#return();
   }
 
   #return(): void {

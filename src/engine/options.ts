@@ -65,22 +65,12 @@ const CONCURRENCY_VARIABLE = 'TREADLE_MAX_CONCURRENT_TASKS';
 export function resolveOptions(options: TaskManagerOptions<unknown>): ResolvedOptions {
   const known = ['types', 'maxConcurrentTasks', 'threads', 'queue', 'history', 'cancelGraceMs', 'clock', 'id'];
   onlyKeys('options', options, known);
-  const threads = options.threads ?? {};
-  const queue = options.queue ?? {};
-  const history = options.history ?? {};
+  const { threads = {}, queue = {}, history = {} } = options;
   onlyKeys('threads', threads, ['max', 'idleMs', 'resourceLimits']);
   onlyKeys('queue', queue, ['max']);
   onlyKeys('history', history, ['max', 'completedTtlMs', 'failedTtlMs']);
   if (options.id !== undefined && typeof options.id !== 'function')
     throw invalidArgument('id', 'a function', options.id);
-  if (threads.resourceLimits !== undefined) {
-    onlyKeys('threads.resourceLimits', threads.resourceLimits, [
-      'maxOldGenerationSizeMb',
-      'maxYoungGenerationSizeMb',
-      'codeRangeSizeMb',
-      'stackSizeMb',
-    ]);
-  }
 
   const maxThreads = integer('threads.max', threads.max, 1, availableParallelism());
   return Object.freeze({
@@ -93,7 +83,7 @@ export function resolveOptions(options: TaskManagerOptions<unknown>): ResolvedOp
     threads: Object.freeze({
       max: maxThreads,
       idleMs: duration('threads.idleMs', threads.idleMs, 60_000),
-      resourceLimits: threads.resourceLimits ?? {},
+      resourceLimits: checkResourceLimits(threads.resourceLimits),
     }),
     queue: Object.freeze({ max: integer('queue.max', queue.max, 0, 10_000) }),
     history: Object.freeze({
@@ -102,9 +92,32 @@ export function resolveOptions(options: TaskManagerOptions<unknown>): ResolvedOp
       failedTtlMs: duration('history.failedTtlMs', history.failedTtlMs, 7 * 24 * HOUR_MS),
     }),
     cancelGraceMs: duration('cancelGraceMs', options.cancelGraceMs, 2_000),
-    clock: options.clock ?? systemClock,
+    clock: checkClock(options.clock),
     id: options.id ?? nanoid,
   });
+}
+
+const LIMITS = ['maxOldGenerationSizeMb', 'maxYoungGenerationSizeMb', 'codeRangeSizeMb', 'stackSizeMb'] as const;
+
+function checkResourceLimits(limits: ResourceLimits | undefined): ResourceLimits {
+  if (limits === undefined) return {};
+  onlyKeys('threads.resourceLimits', limits, LIMITS);
+  for (const key of LIMITS) {
+    const value: unknown = limits[key];
+    if (value !== undefined && !(typeof value === 'number' && value > 0)) {
+      throw invalidArgument(`threads.resourceLimits.${key}`, 'megabytes > 0', value);
+    }
+  }
+  return Object.freeze({ ...limits });
+}
+
+function checkClock(clock: Clock | undefined): Clock {
+  if (clock === undefined) return systemClock;
+  const methods = ['now', 'monotonic', 'after', 'every'] as const;
+  if (typeof clock !== 'object' || clock === null || methods.some((method) => typeof clock[method] !== 'function')) {
+    throw invalidArgument('clock', `an object with the methods ${methods.join(', ')}`, clock);
+  }
+  return clock;
 }
 
 function concurrencyFromEnvironment(): number | undefined {
@@ -125,9 +138,9 @@ export function onlyKeys(name: string, value: unknown, known: readonly string[])
   }
 }
 
-/** An integer from `min` on, or the default where none was given. */
-export function integer(name: string, value: unknown, min: number, fallback: number): number {
-  if (value === undefined) return fallback;
+/** An integer from `min` on, or the default where none was given and there is one. */
+export function integer(name: string, value: unknown, min: number, fallback?: number): number {
+  if (value === undefined && fallback !== undefined) return fallback;
   if (!Number.isSafeInteger(value) || (value as number) < min)
     throw invalidArgument(name, `an integer >= ${min}`, value);
   return value as number;

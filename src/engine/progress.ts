@@ -15,6 +15,8 @@ export class Progress {
   #sampledDone = 0;
   #decayedItems = 0;
   #decayedMs = 0;
+  #toldDone = 0;
+  #toldTotal: number | null = null;
   #completed = false;
 
   get done(): number {
@@ -29,9 +31,8 @@ export class Progress {
     this.#acknowledged += items;
   }
 
-  /** Takes in what lanes have counted. True when something changed. */
-  sample(inFlight: number, nowMs: number): boolean {
-    const before = this.done;
+  /** Takes in what lanes have counted. */
+  sample(inFlight: number, nowMs: number): void {
     this.#inFlight = inFlight;
     if (this.#sampledAt !== null && nowMs > this.#sampledAt) {
       const passedMs = nowMs - this.#sampledAt;
@@ -41,7 +42,14 @@ export class Progress {
     }
     this.#sampledAt = nowMs;
     this.#sampledDone = this.done;
-    return this.done !== before;
+  }
+
+  /** True when there is something new since the last call. */
+  takeChange(): boolean {
+    const changed = this.done !== this.#toldDone || this.#total !== this.#toldTotal;
+    this.#toldDone = this.done;
+    this.#toldTotal = this.#total;
+    return changed;
   }
 
   complete(): void {

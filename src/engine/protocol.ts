@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import { inspect } from 'node:util';
+import { exceedsBytes } from './cloneable.js';
 import type { TaskMessage } from './task-record.js';
 
 /** What a worker thread is started with. */
@@ -118,37 +119,45 @@ export interface ThrownMessage {
   readonly notAnError?: boolean | undefined;
 }
 
-const MAX_CAUSES = 8;
+// Of one thrown value: causes, and the errors of an AggregateError.
 const MAX_ERRORS = 16;
 const MAX_FIELD_BYTES = 16 * 1024;
 
 /** Turns whatever was thrown into plain data; never throws itself. */
 export function serializeThrown(thrown: unknown): ThrownMessage {
   try {
-    return serialize(thrown, 0);
+    return serialize(thrown, { errors: MAX_ERRORS });
   } catch {
     return { name: 'Error', message: 'An error that can not be read', notAnError: true };
   }
 }
 
-function serialize(thrown: unknown, depth: number): ThrownMessage {
+/** `left` bounds how many errors there are in all: causes may go round in circles. */
+function serialize(thrown: unknown, left: { errors: number }): ThrownMessage {
+  left.errors--;
   if (!isErrorLike(thrown)) return { name: 'Error', message: safeInspect(thrown), notAnError: true };
   const code = read(thrown, 'code');
   const cause = read(thrown, 'cause');
   const errors = read(thrown, 'errors');
-  const deeper = depth < MAX_CAUSES;
   return {
     name: asString(read(thrown, 'name')) ?? 'Error',
     message: asString(read(thrown, 'message')) ?? 'An error whose message can not be read',
     code: typeof code === 'string' || typeof code === 'number' ? code : undefined,
     stack: asString(read(thrown, 'stack')),
-    cause: deeper && cause !== undefined ? serialize(cause, depth + 1) : undefined,
-    errors:
-      deeper && Array.isArray(errors)
-        ? errors.slice(0, MAX_ERRORS).map((error) => serialize(error, depth + 1))
-        : undefined,
+    cause: cause !== undefined && left.errors > 0 ? serialize(cause, left) : undefined,
+    errors: isArray(errors)
+      ? errors.slice(0, left.errors).flatMap((error) => (left.errors > 0 ? [serialize(error, left)] : []))
+      : undefined,
     fields: ownFields(thrown),
   };
+}
+
+function isArray(value: unknown): value is unknown[] {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
+  }
 }
 
 /** A property of an error, which may be a getter that throws. */
@@ -199,7 +208,7 @@ function ownFields(error: Error): Record<string, unknown> | undefined {
     if (['name', 'message', 'stack', 'cause', 'errors', 'code'].includes(key)) continue;
     try {
       const value: unknown = structuredClone(read(error, key));
-      if (JSON.stringify(value ?? null).length > MAX_FIELD_BYTES) continue;
+      if (exceedsBytes(value, MAX_FIELD_BYTES)) continue;
       fields[key] = value;
       any = true;
     } catch {

@@ -49,7 +49,9 @@ export type SubmitOptions<Type> =
 
 /** The options of `submit` as arguments: they can be left out where nothing is required. */
 export type SubmitArguments<Type> =
-  Partial<SubmitOptions<Type>> extends SubmitOptions<Type> ? [options?: SubmitOptions<Type>] : [options: SubmitOptions<Type>];
+  Partial<SubmitOptions<Type>> extends SubmitOptions<Type>
+    ? [options?: SubmitOptions<Type>]
+    : [options: SubmitOptions<Type>];
 
 export type TaskResult<Type> = Type extends TaskType<infer Definition, infer _Input> ? ResultOf<Definition> : never;
 

@@ -153,7 +153,7 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
   ): Promise<TaskHandle<TaskResult<Types[Name]>>> {
     this.#refuseWhenClosed();
     const resolved = this.#typeOf(type);
-    const submission = checkSubmission(resolved, options ?? {});
+    const submission = checkSubmission(resolved, options === undefined ? {} : options);
     const { schema } = resolved.policy;
     const input = schema === null ? checkCloneable(submission.input) : await checkInput(type, schema, submission.input);
     // From here to the queue is one synchronous step, so that of two equal submissions one is the duplicate.
@@ -183,6 +183,7 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
     if (status !== undefined && !TASK_STATUSES.includes(status)) {
       throw invalidArgument('status', `one of ${TASK_STATUSES.join(', ')}`, status);
     }
+    for (const name of ['type', 'resourceId', 'group', 'owner'] as const) key(name, options[name]);
     this.#history.evictExpired();
     const records: TaskRecord[] = [];
     for (const entry of this.#index.newestFirst(readCursor(cursor))) {
@@ -210,8 +211,8 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
   /** The tasks of a group that have settled since the last call, oldest first. Each is given out once; tasks in progress stay. */
   takeResults(group: string, scope: OwnerScope = {}): readonly SettledRecord[] {
     this.#history.evictExpired();
-    const name = key('group', group);
-    return name === null ? [] : this.#groups.take(name, key('owner', scope.owner));
+    if (group === undefined) throw invalidArgument('group', 'a string', group);
+    return this.#groups.take(key('group', group) ?? '', ownerOf(scope));
   }
 
   stats(): TaskStats {
@@ -243,12 +244,12 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
 
   /** Changes how many tasks may be in progress; none is stopped for it. @throws TreadleError INVALID_ARGUMENT */
   setMaxConcurrentTasks(max: number): void {
-    this.#scheduler.maxConcurrentTasks = integer('maxConcurrentTasks', max ?? null, 1, 1);
+    this.#scheduler.maxConcurrentTasks = integer('maxConcurrentTasks', max, 1);
   }
 
   /** Changes the number of threads; one that works ends after its chunk. @throws TreadleError INVALID_ARGUMENT */
   setThreads(max: number): void {
-    this.#threads = integer('threads', max ?? null, 1, 1);
+    this.#threads = integer('threads', max, 1);
     this.#lanes.resize(this.#threads);
   }
 
@@ -317,12 +318,13 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
     if (this.#closing !== null) throw new TreadleError('CLOSED', 'The task manager is closed');
   }
 
-  #entry(id: string, { owner }: OwnerScope): ReturnType<TaskIndex['get']> {
+  #entry(id: string, scope: OwnerScope): ReturnType<TaskIndex['get']> {
     if (typeof id !== 'string') throw invalidArgument('id', 'a string', id);
+    const owner = ownerOf(scope);
     this.#history.evictExpired();
     const entry = this.#index.get(id);
     const owned = entry?.task?.identity.owner ?? entry?.record?.owner ?? null;
-    return owner === undefined || owned === owner ? entry : undefined;
+    return owner === null || owned === owner ? entry : undefined;
   }
 
   /** The task to join, where that is wanted and there is one. */
@@ -467,9 +469,12 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
   #tick(): void {
     if (this.#active === 0) return this.#stopTicking();
     for (const execution of this.#scheduler.inProgress.values()) {
-      if (!execution.sample()) continue;
-      execution.task.changed();
-      this.#announce('progress', execution.task);
+      execution.sample();
+      const { task } = execution;
+      if (!task.progress.takeChange()) continue;
+      task.touch();
+      task.changed();
+      this.#announce('progress', task);
     }
   }
 
@@ -477,6 +482,12 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
     this.#ticker?.stop();
     this.#ticker = null;
   }
+}
+
+/** A slip in a scope must not show the tasks of everybody. */
+function ownerOf(scope: OwnerScope): string | null {
+  onlyKeys('scope', scope, ['owner']);
+  return key('owner', scope.owner);
 }
 
 function writeCursor(order: number): string {

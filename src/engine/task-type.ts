@@ -88,6 +88,7 @@ export function taskType(
   module: TaskModule<unknown>,
   policy: TaskPolicy & { input?: StandardSchemaV1 } = {},
 ): TaskType {
+  if (!isModule(module)) throw invalidArgument('module', 'made by taskModule()', module);
   resolvePolicy('a task type', policy, 0);
   return { module, policy };
 }
@@ -137,7 +138,7 @@ export function resolveTaskTypes(types: unknown, cancelGraceMs: number): Resolve
   }
   return Object.entries(types).map(([name, type]: [string, unknown], index) => {
     const given = type as Partial<TaskType> | null;
-    if (typeof given !== 'object' || given === null || given.module === undefined || given.policy === undefined) {
+    if (typeof given !== 'object' || given === null || !isModule(given.module) || given.policy === undefined) {
       throw invalidArgument(`types.${name}`, 'made by taskType()', type);
     }
     return {
@@ -157,7 +158,7 @@ function resolvePolicy(
 ): ResolvedPolicy {
   onlyKeys(name, policy, POLICY_KEYS);
   const { input, data, killable = true, onDuplicate = 'reject', onSettled } = policy;
-  if (input !== undefined && typeof (input as Partial<StandardSchemaV1>)['~standard']?.validate !== 'function') {
+  if (input !== undefined && !isSchema(input)) {
     throw invalidArgument(`${name}.input`, 'a Standard Schema', input);
   }
   if (typeof killable !== 'boolean') throw invalidArgument(`${name}.killable`, 'true or false', killable);
@@ -192,11 +193,24 @@ export function checkOnDuplicate(name: string, value: unknown): OnDuplicate {
   throw invalidArgument(name, "'reject', 'join' or 'allow'", value);
 }
 
+function isModule(module: unknown): module is TaskModule<unknown> {
+  return typeof module === 'object' && module !== null && 'location' in module;
+}
+
+function isSchema(schema: unknown): schema is StandardSchemaV1 {
+  // A schema may be a function too.
+  if (schema === null || (typeof schema !== 'object' && typeof schema !== 'function')) return false;
+  return typeof (schema as Partial<StandardSchemaV1>)['~standard']?.validate === 'function';
+}
+
 function moduleUrl(location: unknown): URL {
-  if (location instanceof URL && location.protocol === 'file:') return location;
-  if (typeof location === 'string') {
-    if (location.startsWith('file:')) return new URL(location);
-    if (isAbsolute(location)) return pathToFileURL(location);
+  if (typeof location === 'string' && isAbsolute(location)) return pathToFileURL(location);
+  try {
+    const url = location instanceof URL || typeof location === 'string' ? new URL(location) : null;
+    // Refuses other protocols, hosts, and names that are no path.
+    if (url !== null && fileURLToPath(url) !== '') return url;
+  } catch {
+    // Said below.
   }
   throw invalidArgument(
     'taskModule',

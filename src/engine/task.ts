@@ -14,8 +14,10 @@ import {
   type TaskMessage,
   type TaskRecord,
   type TaskStatus,
+  type TerminalStatus,
   boundText,
   canTransition,
+  isTerminal,
 } from './task-record.js';
 
 /** What a task was submitted with, as far as its record shows it. */
@@ -97,8 +99,12 @@ export class Task {
     return this.identity.id;
   }
 
-  /** Moves on to `to` and tells the observer; false, and nothing happens, when that state can't follow. */
-  transition(to: TaskStatus): boolean {
+  /** Moves on to `to`, which is not an end; false, and nothing happens, when that state can't follow. */
+  transition(to: Exclude<TaskStatus, TerminalStatus>): boolean {
+    return !isTerminal(to) && this.#move(to);
+  }
+
+  #move(to: TaskStatus): boolean {
     if (!canTransition(this.status, to)) return false;
     this.status = to;
     this.#updatedAt = this.#clock.now();
@@ -116,7 +122,7 @@ export class Task {
     this.work = null;
     this.#completedAt = this.#clock.now();
     if (settlement.status === 'completed') this.#progress?.complete();
-    return this.transition(settlement.status);
+    return this.#move(settlement.status);
   }
 
   /** Something besides the status has changed. */

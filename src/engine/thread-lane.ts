@@ -209,8 +209,8 @@ export class ThreadLane implements FlightLane {
   }
 
   #onRunRejected(flight: ThreadFlight, worker: Worker | null, error: unknown): void {
-    if (isCloneError(error)) {
-      // The message never left: the thread is as it was.
+    // Piscina drops a thread before it rejects what ran on it. One that it keeps never got the message.
+    if (worker !== null && this.#pool?.threads.includes(worker) === true) {
       flight.unsendable(error);
       return;
     }
@@ -267,10 +267,6 @@ function exitOf(worker: Worker): Promise<void> {
 
 function isModuleFailure(outcome: MemberOutcome | undefined): boolean {
   return outcome?.kind === 'threw' && outcome.code === 'TASK_MODULE_FAILED';
-}
-
-function isCloneError(error: unknown): boolean {
-  return error instanceof Error && error.name === 'DataCloneError';
 }
 
 const EXITED = /^worker exited with code: (\d+)$/;

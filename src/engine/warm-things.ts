@@ -1,35 +1,58 @@
 /** What a thread keeps between chunks, by module and key. */
 export class WarmThings {
   readonly #things = new Map<string, unknown>();
-  /** Milliseconds spent in factories since {@link takeSetupMs}: set-up, not work. */
+  /** Set-ups under way in the present chunk; one within another is not counted twice. */
+  #settingUp = 0;
+  #since = 0;
   #setupMs = 0;
+  #chunk = 0;
+
+  /** From here on set-up counts for the next chunk. What an earlier one has left under way counts for none. */
+  beginChunk(): void {
+    this.#chunk++;
+    this.#settingUp = 0;
+    this.#setupMs = 0;
+  }
+
+  /** Milliseconds of the present chunk that went into factories: set-up, not work. */
+  get setupMs(): number {
+    return this.#setupMs + (this.#settingUp > 0 ? performance.now() - this.#since : 0);
+  }
 
   get<T>(key: string, factory: () => T): T {
     if (this.#things.has(key)) return this.#things.get(key) as T;
-    const startedAt = performance.now();
-    const thing = factory();
-    this.#setupMs += performance.now() - startedAt;
+    const chunk = this.#chunk;
+    this.#begin();
+    let thing: T;
+    try {
+      thing = factory();
+    } catch (error) {
+      this.#end(chunk);
+      throw error;
+    }
     this.#things.set(key, thing);
-    if (isPromise(thing)) this.#follow(key, thing);
+    if (isPromise(thing)) this.#follow(key, chunk, thing);
+    else this.#end(chunk);
     return thing;
   }
 
-  #follow(key: string, thing: Promise<unknown>): void {
-    const waitingSince = performance.now();
-    const waited = (): void => {
-      this.#setupMs += performance.now() - waitingSince;
-    };
-    thing.then(waited, () => {
-      waited();
-      // The next one to ask tries again.
-      this.#things.delete(key);
-    });
+  #follow(key: string, chunk: number, thing: Promise<unknown>): void {
+    thing.then(
+      () => this.#end(chunk),
+      () => {
+        this.#end(chunk);
+        // The next one to ask tries again.
+        this.#things.delete(key);
+      },
+    );
   }
 
-  takeSetupMs(): number {
-    const ms = this.#setupMs;
-    this.#setupMs = 0;
-    return ms;
+  #begin(): void {
+    if (this.#settingUp++ === 0) this.#since = performance.now();
+  }
+
+  #end(chunk: number): void {
+    if (chunk === this.#chunk && --this.#settingUp === 0) this.#setupMs += performance.now() - this.#since;
   }
 
   /** Disposes of everything, the newest first; one that fails does not keep the others. */

@@ -57,12 +57,28 @@ export class WorkerContext implements TaskContext {
   }
 
   get cancelled(): boolean {
-    return this.#host.current !== this || this.#host.control.isCancelled(this.epoch);
+    return this.#host.control.isCancelled(this.epoch);
+  }
+
+  /** Told to, or left over of a flight that has ended. */
+  get #mustStop(): boolean {
+    return this.cancelled || this.#host.current !== this;
+  }
+
+  /** True for what work throws because it was told to stop. */
+  isStop(thrown: unknown): boolean {
+    if (!this.cancelled) return false;
+    if (thrown instanceof WorkStopped) return true;
+    try {
+      return (thrown as { name?: unknown } | null | undefined)?.name === 'AbortError';
+    } catch {
+      return false;
+    }
   }
 
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
-    if (this.cancelled) this.abort();
+    if (this.#mustStop) this.abort();
     return this.#controller.signal;
   }
 
@@ -94,7 +110,7 @@ export class WorkerContext implements TaskContext {
   }
 
   throwIfCancelled(): void {
-    if (!this.cancelled) return;
+    if (!this.#mustStop) return;
     this.abort();
     throw new WorkStopped();
   }

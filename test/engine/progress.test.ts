@@ -87,6 +87,34 @@ describe('progress', () => {
   });
 });
 
+describe('progress events of a batch', () => {
+  it('come for chunks that were acknowledged, also when somebody asks for the record in between', async () => {
+    const clock = new ManualClock();
+    const tasks = closedAtEnd(
+      new TaskManager({
+        types: { items: taskType(taskModule<typeof items>(builtTask('items')), { chunk: { max: 1 }, parallelism: 1 }) },
+        threads: { max: 1 },
+        clock,
+      }),
+    );
+    const done: number[] = [];
+    tasks.on('progress', (record) => done.push(record.progress.itemsDone));
+    const gates = [new Gate(), new Gate()];
+    const task = await tasks.submit('items', {
+      items: [1, { gate: gates[0]?.buffer }, 3, { gate: gates[1]?.buffer }] as number[],
+    });
+    for (const [at, gate] of gates.entries()) {
+      await gate.arrived();
+      expect(task.record.progress.itemsDone).toBe(2 * at + 1);
+      clock.advance(100);
+      clock.advance(100);
+      gate.open();
+    }
+    await task.settled();
+    expect(done).toEqual([1, 3]);
+  });
+});
+
 describe('messages', () => {
   it('are the last 50, however many a task logs, and each is an event or counted as left out', async () => {
     const tasks = createTestManager();

@@ -10,7 +10,11 @@ import type warm from '../tasks/warm.task.js';
 function warmManager(options: Omit<Partial<TaskManagerOptions<never>>, 'types'> = {}) {
   const [made, disposed] = [new Gate(), new Gate()];
   const tasks = closedAtEnd(
-    new TaskManager({ types: { warm: taskType(taskModule<typeof warm>(builtTask('warm'))) }, threads: { max: 1 }, ...options }),
+    new TaskManager({
+      types: { warm: taskType(taskModule<typeof warm>(builtTask('warm'))) },
+      threads: { max: 1 },
+      ...options,
+    }),
   );
   const input = { made: made.buffer, disposed: disposed.buffer };
   return { tasks, made, disposed, input };

@@ -13,7 +13,9 @@ switch (process.argv[2]) {
     await (await tasks.submit('fault', { input: { action: 'echo' } })).settled();
     break;
   case 'active': {
-    const task = await tasks.submit('fault', { input: { action: 'native', gate: new SharedArrayBuffer(8), iterations: 50_000 } });
+    const task = await tasks.submit('fault', {
+      input: { action: 'native', gate: new SharedArrayBuffer(8), iterations: 50_000 },
+    });
     void task.settled().then((record) => console.log(record.status));
     break;
   }

@@ -72,10 +72,12 @@ export default defineTask(async (fault: Fault, ctx: TaskContext<{ label: string 
       return 'hung';
     }
     case 'listen': {
-      new Gate(fault.gate).arrive();
-      await new Promise((_, reject) => {
-        ctx.signal.addEventListener('abort', () => reject(ctx.signal.reason as Error));
+      const { signal } = ctx;
+      const aborted = new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason as Error));
       });
+      new Gate(fault.gate).arrive();
+      await aborted;
       return 'never';
     }
     case 'native': {

@@ -1,0 +1,87 @@
+import { Execution } from '../../dist/engine/execution.js';
+import type { Chunk } from '../../dist/engine/lanes.js';
+import type { Items } from '../../dist/engine/item-source.js';
+import { Scheduler } from '../../dist/engine/scheduler.js';
+import { Task } from '../../dist/engine/task.js';
+import type { TaskStatus } from '../../dist/engine/task-record.js';
+import type { ResolvedPolicy, ResolvedTaskType } from '../../dist/engine/task-type.js';
+import { FakeLanes } from './fake-lanes.js';
+import { ManualClock } from './manual-clock.js';
+
+export interface FakeType extends Partial<ResolvedPolicy> {
+  readonly finish?: boolean;
+  /** Work in one piece, without items. */
+  readonly onePiece?: boolean;
+}
+
+function resolvedType(name: string, { finish = false, onePiece = false, ...policy }: FakeType): ResolvedTaskType {
+  return {
+    name,
+    index: 0,
+    url: '',
+    shape: { kind: onePiece ? 'task' : 'batch', plan: false, finish, cleanup: false },
+    policy: {
+      schema: null,
+      data: undefined,
+      timeoutMs: Infinity,
+      retries: 0,
+      parallelism: Infinity,
+      concurrency: Infinity,
+      chunk: { targetMs: 25, min: 1, max: 1_000_000 },
+      cancelGraceMs: 50,
+      killable: true,
+      onDuplicate: 'allow',
+      onSettled: null,
+      ...policy,
+    },
+  };
+}
+
+export interface FakeSchedulerOptions {
+  readonly types: Readonly<Record<string, FakeType>>;
+  readonly maxConcurrentTasks?: number;
+  readonly lanes?: number;
+  readonly costMs: (chunk: Chunk) => number;
+}
+
+/** The real scheduler, executions and tasks on lanes that are not real. */
+export function fakeScheduler({ types, maxConcurrentTasks = 16, lanes: count = 1, costMs }: FakeSchedulerOptions) {
+  const clock = new ManualClock();
+  const resolved = new Map(Object.entries(types).map(([name, type]) => [name, resolvedType(name, type)]));
+  const typeOf = (name: string): ResolvedTaskType => {
+    const type = resolved.get(name);
+    if (type === undefined) throw new Error(`No type ${name}`);
+    return type;
+  };
+  const lanes = new FakeLanes({ lanes: count, costMs });
+  const events: { readonly id: string; readonly status: TaskStatus }[] = [];
+  const scheduler: Scheduler = new Scheduler(
+    {
+      lanes,
+      typeOf,
+      execute: (task) =>
+        new Execution(task, typeOf(task.identity.type), {
+          lanes,
+          clock,
+          threads: () => count,
+          onReady: (execution) => scheduler.wake(execution),
+          onMessages: () => {},
+        }),
+    },
+    maxConcurrentTasks,
+  );
+  lanes.onChange = () => scheduler.pump();
+
+  const add = (
+    id: string,
+    type: string,
+    { items = null, priority = 0 }: { items?: Items<unknown> | null; priority?: number } = {},
+  ) => {
+    const identity = { id, type, resourceId: null, group: null, owner: null, meta: null };
+    const observer = { onTransition: (task: Task) => void events.push({ id: task.id, status: task.status }) };
+    const task = new Task(identity, { input: undefined, items }, priority, clock, observer);
+    scheduler.add(task);
+    return task;
+  };
+  return { scheduler, lanes, events, add };
+}
