@@ -35,9 +35,9 @@ export function inspectCloneable(value: unknown, budget: number): Cloneable {
     if (!plain) return null;
     // Never all keys at once, which would cost more than the budget.
     if (Array.isArray(object)) {
-      for (let at = 0; at < object.length; at++) {
+      for (let index = 0; index < object.length; index++) {
         if (left-- <= 0) return null;
-        const found = visit(object[at], `${path}[${at}]`);
+        const found = visit(object[index], `${path}[${index}]`);
         if (found !== YES) return found;
       }
       return YES;

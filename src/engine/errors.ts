@@ -45,7 +45,9 @@ export function describeValue(value: unknown): string {
   if (typeof value === 'function') return `${value.name || 'anonymous'} (function)`;
   if (typeof value === 'object')
     return Array.isArray(value) ? `an array of ${value.length}` : `an object (${className(value)})`;
-  return `${String(value as number | boolean | bigint | symbol)} (${typeof value})`;
+  // What is left: a boolean, a number, a bigint or a symbol.
+  const primitive = value as number;
+  return `${String(primitive)} (${typeof value})`;
 }
 
 function className(value: object): string {

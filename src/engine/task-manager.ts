@@ -430,7 +430,7 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
   }
 
   #announce(event: Exclude<keyof TaskEvents, 'log' | 'listenerError'>, task: Task): void {
-    if (this.listenerCount(event) > 0) this.#emit(event, task.snapshot() as SettledRecord);
+    if (this.listenerCount(event) > 0) this.#emit(event, task.snapshot());
   }
 
   /** A listener that throws must not stop the engine; those registered after it miss that one event. */

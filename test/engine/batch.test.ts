@@ -232,18 +232,18 @@ describe('the steps of a batch', () => {
 describe('a module that does not fit', () => {
   it('fails a task that has neither items nor a plan, and says what was expected', async () => {
     const tasks = createTestManager();
-    const submit = tasks.submit as (type: string, options: object) => ReturnType<typeof tasks.submit<'items'>>;
-    const task = await submit.call(tasks, 'items', {});
+    const submit = tasks.submit.bind(tasks) as (type: string, options: object) => ReturnType<typeof tasks.submit<'items'>>;
+    const task = await submit('items', {});
     expect((await task.settled()).error).toMatchObject({ code: 'INVALID_ARGUMENT' });
     // The shape is known from then on, so that submit itself refuses.
-    await expect(submit.call(tasks, 'items', {})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(submit('items', {})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
   it('refuses items for a one-piece task', async () => {
     const tasks = createTestManager();
-    const submit = tasks.submit as (type: string, options: object) => ReturnType<typeof tasks.submit<'fault'>>;
-    const task = await submit.call(tasks, 'fault', { items: [1] });
+    const submit = tasks.submit.bind(tasks) as (type: string, options: object) => ReturnType<typeof tasks.submit<'fault'>>;
+    const task = await submit('fault', { items: [1] });
     expect((await task.settled()).error).toMatchObject({ code: 'INVALID_ARGUMENT' });
-    await expect(submit.call(tasks, 'fault', { items: [1] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(submit('fault', { items: [1] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 });

@@ -60,8 +60,8 @@ describe('threads', () => {
     await tasks.ready();
     expect(tasks.stats().threads).toEqual({ max: 2, live: 2, busy: 0 });
     // The shapes are known now, so a wrong submission is refused at once.
-    const submit = tasks.submit as (type: string, options: object) => Promise<unknown>;
-    await expect(submit.call(tasks, 'fault', { items: [1] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    const submit = tasks.submit.bind(tasks) as (type: string, options: object) => Promise<unknown>;
+    await expect(submit('fault', { items: [1] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
   it('may be warmed up while they work', async () => {
