@@ -9,13 +9,8 @@ export { type TaskManagerOptions } from './engine/options.js';
 export { type SubmitOptions, type SubmitPolicy, type TaskResult } from './engine/submission.js';
 export { TaskHandle } from './engine/task-handle.js';
 export { type TaskFilter } from './engine/task-index.js';
-export {
-  type ListOptions,
-  type OwnerScope,
-  TaskManager,
-  type TaskPage,
-  type TaskStats,
-} from './engine/task-manager.js';
+export { type ListOptions, type OwnerScope, type TaskPage } from './engine/records.js';
+export { TaskManager, type TaskStats } from './engine/task-manager.js';
 export {
   type CancelledRecord,
   type CancellingRecord,

@@ -1,7 +1,9 @@
 import { deserialize } from 'node:v8';
-import { inspectCloneable, whereUnclonable } from './cloneable.js';
+import { whereUnclonable } from './cloneable.js';
 import { ControlBlock } from './control-block.js';
-import { type BatchDefinition, type BatchSteps, type TaskDefinition, isDefinition, isRange } from './define-task.js';
+import { type BatchDefinition, type TaskDefinition, isDefinition } from './define-task.js';
+import { eachItem, itemsOf, planned, runItems } from './item-loop.js';
+import { refused, surelyCloneable, threw, threwMessage } from './member-outcome.js';
 import {
   type ChunkAnswer,
   type ChunkMessage,
@@ -11,20 +13,16 @@ import {
   type MemberOutcome,
   type ModuleShape,
   type Notes,
-  type ThrownCode,
   type WakeMessage,
   type WorkerBoot,
   serializeThrown,
 } from './protocol.js';
-import { WarmThings, isPromise } from './warm-things.js';
+import { WarmThings } from './warm-things.js';
 import { type ContextHost, WorkerContext } from './worker-context.js';
 
 type Definition = TaskDefinition<unknown, unknown> | BatchDefinition<unknown, unknown, unknown>;
 
-// Values up to this many entries are looked through and go with the answer; others are sent where failing is caught.
-const INSPECTED_ENTRIES = 64;
 const FLUSH_EVERY_MS = 1;
-const MAX_PLANNED_ITEMS = 100_000;
 
 /** The thread's side of a lane: runs chunks, one at a time, and never throws. */
 export class ChunkRunner implements ContextHost {
@@ -212,75 +210,7 @@ export class ChunkRunner implements ContextHost {
   }
 }
 
-function itemsOf(member: MemberMessage): readonly unknown[] {
-  if (member.items !== undefined) return member.items;
-  const first = member.from + (member.offset ?? 0);
-  return Array.from({ length: member.to - member.from }, (_, at) => first + at);
-}
-
-async function runItems(
-  steps: BatchSteps,
-  items: readonly unknown[],
-  context: WorkerContext,
-  input: unknown,
-): Promise<MemberOutcome> {
-  const value = await steps.run?.(items, context, input);
-  if (steps.finish === undefined && value !== undefined && !(Array.isArray(value) && value.length === items.length)) {
-    const got = Array.isArray(value) ? `an array of ${value.length}` : `a value of type ${typeof value}`;
-    throw new TypeError(
-      `Expected \`run\` to return an array of ${items.length} results, one per item, or nothing; got ${got}`,
-    );
-  }
-  return { kind: 'returned', value, done: items.length };
-}
-
-async function eachItem(
-  each: NonNullable<BatchSteps['each']>,
-  items: readonly unknown[],
-  context: WorkerContext,
-  input: unknown,
-  { from, boxMs }: { from: number; boxMs: number },
-): Promise<MemberOutcome> {
-  const outputs: unknown[] = [];
-  const deadline = performance.now() + boxMs;
-  let looked = performance.now();
-  // The clock costs more than a cheap item: look at it every `stride` items, so often that a look comes each 0.1–1 ms.
-  let stride = 1;
-  let untilLook = stride;
-  for (const item of items) {
-    if (context.cancelled) return { kind: 'stopped' };
-    let output: unknown;
-    try {
-      output = each(item, context, input);
-      if (isPromise(output)) output = await output;
-    } catch (error) {
-      return context.isStop(error) ? { kind: 'stopped' } : threw('TASK_FAILED', error, from + outputs.length);
-    }
-    outputs.push(output);
-    context.progress(outputs.length);
-    if (--untilLook === 0) {
-      const now = performance.now();
-      if (now >= deadline) break;
-      if (now - looked < 0.1) stride = Math.min(1_024, stride * 2);
-      else if (now - looked > 1) stride = Math.max(1, stride >> 1);
-      looked = now;
-      untilLook = stride;
-    }
-  }
-  return { kind: 'returned', value: outputs, done: outputs.length };
-}
-
-function planned(items: unknown): MemberOutcome {
-  if (isRange(items)) return { kind: 'planned', items: { from: items.from, to: items.to } };
-  if (!Array.isArray(items)) return refused(`Expected \`plan\` to return an array or a range, got ${typeof items}`);
-  if (items.length > MAX_PLANNED_ITEMS) {
-    return refused(
-      `Expected \`plan\` to return at most ${MAX_PLANNED_ITEMS} items, got ${items.length}: return a range, or larger items`,
-    );
-  }
-  return { kind: 'planned', items };
-}
-
+/** What the host must know of a module that it never loads. */
 function shapeOf(definition: Definition): ModuleShape {
   if (definition.kind === 'task') return { kind: 'task', plan: false, finish: false, cleanup: false };
   const { plan, finish, cleanup } = definition.steps;
@@ -290,26 +220,4 @@ function shapeOf(definition: Definition): ModuleShape {
     finish: finish !== undefined,
     cleanup: cleanup !== undefined,
   };
-}
-
-function surelyCloneable(outcome: MemberOutcome): boolean {
-  if (outcome.kind === 'returned') return inspectCloneable(outcome.value, INSPECTED_ENTRIES)?.ok === true;
-  if (outcome.kind === 'planned') return inspectCloneable(outcome.items, INSPECTED_ENTRIES)?.ok === true;
-  return true;
-}
-
-function threw(code: ThrownCode, error: unknown, item: number | null = null): MemberOutcome {
-  return threwMessage(code, serializeThrown(error), item);
-}
-
-function threwMessage(
-  code: ThrownCode,
-  error: ReturnType<typeof serializeThrown>,
-  item: number | null = null,
-): MemberOutcome {
-  return { kind: 'threw', code, error, item };
-}
-
-function refused(message: string): MemberOutcome {
-  return threwMessage('INVALID_ARGUMENT', { name: 'TypeError', message });
 }

@@ -1,14 +1,13 @@
-import { serialize } from 'node:v8';
 import { boxMsOf } from './chunk.js';
 import type { Clock, StopTimer } from './clock.js';
-import { exceedsBytes, whereUnclonable } from './cloneable.js';
 import { deferred } from './deferred.js';
 import { TreadleError } from './errors.js';
 import { type ItemSource, type Items, itemSource, rangeSource } from './item-source.js';
 import { ItemWork } from './item-work.js';
 import type { Chunk, Flight, Lanes, Outcome } from './lanes.js';
-import { CLEANUP_TIMEOUT_MS, INLINE_INPUT_BYTES } from './options.js';
+import { CLEANUP_TIMEOUT_MS } from './options.js';
 import { type InputMessage, type Notes, type Phase, reviveThrown, serializeThrown } from './protocol.js';
+import { NO_INPUT, errorOfUnsendable, packInput } from './task-input.js';
 import { errorOfLost, errorOfThrown, errorOfTimeout } from './task-failure.js';
 import type { Settlement, StopReason, Task } from './task.js';
 import type { TaskMessage } from './task-record.js';
@@ -43,7 +42,7 @@ export class Execution {
   readonly #host: ExecutionHost;
   readonly #flights: { readonly flight: Flight; readonly chunk: Chunk }[] = [];
   readonly #leave: () => void;
-  readonly #input: InputMessage | null;
+  readonly #input: InputMessage;
   #phase: Exclude<Phase, 'load'> | 'over' = 'run';
   /** Null for work in one piece, and until a plan has come back. */
   #items: ItemWork | null = null;
@@ -66,8 +65,13 @@ export class Execution {
     this.left = left.promise;
     this.#leave = left.resolve;
     const items = task.work?.items ?? null;
-    this.#input = this.#packInput(task.work?.input);
-    if (this.#end !== null) return;
+    const packed = packInput(task);
+    if (packed instanceof TreadleError) {
+      this.#input = NO_INPUT;
+      this.#end = { status: 'failed', error: packed };
+      return;
+    }
+    this.#input = packed;
     if (items !== null) this.#begin(items);
     else if (type.shape?.kind !== 'task') this.#phase = 'plan';
   }
@@ -192,23 +196,6 @@ export class Execution {
     this.task.progress.setTotal(source.total);
   }
 
-  /** Up to 16 KiB go with each chunk; more is serialised once and shared. */
-  #packInput(input: unknown): InputMessage | null {
-    if (!exceedsBytes(input, INLINE_INPUT_BYTES)) return { value: input };
-    let bytes: Buffer;
-    try {
-      bytes = serialize(input);
-    } catch (error) {
-      // Shared memory and ports have no bytes, but a message may carry them.
-      if (whereUnclonable(input) === '') return { value: input };
-      this.#end = { status: 'failed', error: this.#unserializable('input', input, error) };
-      return null;
-    }
-    const shared = new SharedArrayBuffer(bytes.byteLength);
-    new Uint8Array(shared).set(bytes);
-    return { shared };
-  }
-
   #next(): Chunk | null {
     const again = this.#again.shift();
     if (again !== undefined) return again;
@@ -227,7 +214,7 @@ export class Execution {
       phase: this.#phase as Phase,
       attempt: this.task.attempt,
       resends: 0,
-      input: this.#input ?? { value: undefined },
+      input: this.#input,
       describe: this.type.shape === null,
       boxMs: boxMsOf(this.type.policy.chunk),
       ...work,
@@ -263,7 +250,7 @@ export class Execution {
         return this.#onFailed(chunk, errorOfLost(this.task.identity, outcome), retries);
       }
       case 'unsendable':
-        return this.#fail(this.#unserializable(...this.#suspect(chunk), outcome.error));
+        return this.#fail(errorOfUnsendable(this.task, chunk, outcome.error));
       case 'stopped':
         // Only work that was told to stop answers so.
         if (!this.stopping) this.#again.push(chunk);
@@ -372,7 +359,7 @@ export class Execution {
     this.#phase = 'over';
     this.#stopGrace?.();
     this.#stopTimeout?.();
-    if (this.#input !== null && 'shared' in this.#input) this.#host.lanes.forget(this.task.id);
+    if ('shared' in this.#input) this.#host.lanes.forget(this.task.id);
     if (this.#end !== null) this.#settleTask(this.#end);
     this.#leave();
   }
@@ -396,16 +383,6 @@ export class Execution {
   #kill(): void {
     if (!this.type.policy.killable) return;
     for (const { flight } of this.#flights) flight.kill();
-  }
-
-  #suspect(chunk: Chunk): [string, unknown] {
-    if (whereUnclonable(this.task.work?.input) !== '') return ['input', this.task.work?.input];
-    return chunk.items === undefined ? ['input', this.task.work?.input] : ['items', chunk.items];
-  }
-
-  #unserializable(name: string, value: unknown, cause: unknown): TreadleError {
-    const text = `Expected the ${name} of task ${this.task.id} to be cloneable${whereUnclonable(value)}`;
-    return new TreadleError('UNSERIALIZABLE', text, { taskId: this.task.id, cause });
   }
 }
 

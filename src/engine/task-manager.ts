@@ -1,11 +1,8 @@
 import { EventEmitter } from 'eventemitter3';
 import type { Ticker } from './clock.js';
-import { Duplicates } from './duplicates.js';
 import { TreadleError, describeValue, invalidArgument } from './errors.js';
 import type { TaskEvents } from './events.js';
 import { Execution } from './execution.js';
-import { Groups } from './groups.js';
-import { History } from './history.js';
 import {
   type ResolvedOptions,
   SAMPLE_MS,
@@ -15,6 +12,7 @@ import {
   onlyKeys,
   resolveOptions,
 } from './options.js';
+import { type ListOptions, type OwnerScope, Records, type TaskPage } from './records.js';
 import { Scheduler } from './scheduler.js';
 import { type CloseOptions, type CloseReport, Closing } from './closing.js';
 import {
@@ -24,15 +22,12 @@ import {
   checkCloneable,
   checkInput,
   checkSubmission,
-  key,
 } from './submission.js';
 import { type HandleHost, TaskHandle } from './task-handle.js';
-import { type TaskFilter, TaskIndex, matches } from './task-index.js';
 import { Task, type TaskObserver } from './task.js';
 import { errorOfLost, errorOfThrown } from './task-failure.js';
 import {
   type SettledRecord,
-  TASK_STATUSES,
   type TaskMessage,
   type TaskRecord,
   type TaskStatus,
@@ -45,25 +40,6 @@ import { ThreadPool } from './thread-pool.js';
 /** A task type of any kind. */
 // oxlint-disable-next-line typescript/no-explicit-any -- only `any` takes every definition and input
 export type AnyTaskType = TaskType<any, any>;
-
-/** Whose tasks a call may see: with an owner, only that owner's. */
-export interface OwnerScope {
-  readonly owner?: string;
-}
-
-export interface ListOptions extends TaskFilter {
-  /** How many records at most. Integer from 1 to 200. @default 50 */
-  readonly limit?: number;
-  /** Where the last page ended: its `nextCursor`. */
-  readonly cursor?: string;
-}
-
-export interface TaskPage {
-  /** Newest first. */
-  readonly records: readonly TaskRecord[];
-  /** For the next page; null when this was the last. */
-  readonly nextCursor: string | null;
-}
 
 /** Counts since the manager was made; `pending`, `running` and `cancelling` are those of the moment. */
 export interface TaskStats {
@@ -81,9 +57,6 @@ export interface TaskStats {
   readonly threads: { readonly max: number; readonly live: number; readonly busy: number };
 }
 
-const MAX_LIST = 200;
-const DEFAULT_LIST = 50;
-
 /**
  * Runs heavy tasks on worker threads and keeps a bounded, truthful record of each.
  *
@@ -97,10 +70,7 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
   readonly #types: Map<string, ResolvedTaskType>;
   readonly #lanes: ThreadPool;
   readonly #scheduler: Scheduler;
-  readonly #history: History;
-  readonly #index = new TaskIndex();
-  readonly #groups = new Groups();
-  readonly #duplicates = new Duplicates();
+  readonly #records: Records;
   readonly #hooks = new Set<(record: SettledRecord) => unknown>();
   readonly #settledCounts: Record<TerminalStatus, number> = { completed: 0, failed: 0, cancelled: 0 };
   readonly #observer: TaskObserver & HandleHost;
@@ -129,10 +99,7 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
       { lanes: this.#lanes, typeOf: (name) => this.#typeOf(name), execute: (task) => this.#execute(task) },
       this.#options.maxConcurrentTasks,
     );
-    this.#history = new History(this.#options.history, clock, (record) => {
-      this.#index.remove(record.id);
-      this.#groups.remove(record);
-    });
+    this.#records = new Records(this.#options.history, clock, (task) => this.#recordOf(task));
     this.#observer = {
       onTransition: (task) => this.#onTransition(task),
       record: (task) => this.#recordOf(task),
@@ -165,9 +132,8 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
 
   /** The record of a task; undefined when there is none, it has left the history, or it is another owner's. */
   get(id: string, scope: OwnerScope = {}): TaskRecord | undefined {
-    const entry = this.#entry(id, scope);
-    if (entry === undefined) return undefined;
-    return entry.task === null ? (entry.record ?? undefined) : this.#recordOf(entry.task);
+    const entry = this.#records.find(id, scope);
+    return entry === undefined ? undefined : (this.#records.recordIn(entry) ?? undefined);
   }
 
   /**
@@ -175,27 +141,7 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
    * @throws TreadleError INVALID_ARGUMENT for an unknown status, limit or cursor.
    */
   list(options: ListOptions = {}): TaskPage {
-    onlyKeys('list options', options, ['type', 'status', 'resourceId', 'group', 'owner', 'limit', 'cursor']);
-    const { limit = DEFAULT_LIST, cursor, status } = options;
-    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIST) {
-      throw invalidArgument('limit', `an integer from 1 to ${MAX_LIST}`, limit);
-    }
-    if (status !== undefined && !TASK_STATUSES.includes(status)) {
-      throw invalidArgument('status', `one of ${TASK_STATUSES.join(', ')}`, status);
-    }
-    for (const name of ['type', 'resourceId', 'group', 'owner'] as const) key(name, options[name]);
-    this.#history.evictExpired();
-    const records: TaskRecord[] = [];
-    for (const entry of this.#index.newestFirst(readCursor(cursor))) {
-      if (!matches(entry, options)) continue;
-      if (records.length === limit) {
-        // There is one more, so there is another page; it starts after the last one of this.
-        return { records, nextCursor: writeCursor(this.#index.get(records.at(-1)?.id ?? '')?.order ?? 0) };
-      }
-      const record = entry.task === null ? entry.record : this.#recordOf(entry.task);
-      if (record !== null) records.push(record);
-    }
-    return { records, nextCursor: null };
+    return this.#records.list(options);
   }
 
   /**
@@ -203,16 +149,14 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
    * Returns its record, undefined where there is none. Cancelling twice, or a settled task, changes nothing.
    */
   cancel(id: string, scope: OwnerScope = {}): TaskRecord | undefined {
-    const task = this.#entry(id, scope)?.task;
+    const task = this.#records.find(id, scope)?.task;
     if (task !== null && task !== undefined) this.#cancel(task);
     return this.get(id, scope);
   }
 
   /** The tasks of a group that have settled since the last call, oldest first. Each is given out once; tasks in progress stay. */
   takeResults(group: string, scope: OwnerScope = {}): readonly SettledRecord[] {
-    this.#history.evictExpired();
-    if (group === undefined) throw invalidArgument('group', 'a string', group);
-    return this.#groups.take(key('group', group) ?? '', ownerOf(scope));
+    return this.#records.takeResults(group, scope);
   }
 
   stats(): TaskStats {
@@ -228,7 +172,7 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
       ...now,
       maxConcurrentTasks: this.#scheduler.maxConcurrentTasks,
       paused: this.#scheduler.paused,
-      history: this.#history.size,
+      history: this.#records.settled,
       threads: { max: this.#threads, live: this.#lanes.live(), busy: this.#lanes.busy() },
     };
   }
@@ -318,19 +262,10 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
     if (this.#closing !== null) throw new TreadleError('CLOSED', 'The task manager is closed');
   }
 
-  #entry(id: string, scope: OwnerScope): ReturnType<TaskIndex['get']> {
-    if (typeof id !== 'string') throw invalidArgument('id', 'a string', id);
-    const owner = ownerOf(scope);
-    this.#history.evictExpired();
-    const entry = this.#index.get(id);
-    const owned = entry?.task?.identity.owner ?? entry?.record?.owner ?? null;
-    return owner === null || owned === owner ? entry : undefined;
-  }
-
   /** The task to join, where that is wanted and there is one. */
   #joined(type: string, submission: Submission): Task | null {
     const { owner, resourceId, onDuplicate, priority } = submission;
-    const existing = onDuplicate === 'allow' ? null : this.#duplicates.find({ owner, type, resourceId });
+    const existing = onDuplicate === 'allow' ? null : this.#records.duplicateOf({ owner, type, resourceId });
     if (existing === null) return null;
     const joinable = onDuplicate === 'join' && existing.status !== 'cancelling' && existing.stopping === null;
     if (!joinable) {
@@ -362,8 +297,7 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
     const task = new Task(identity, { input, items }, priority, this.#options.clock, this.#observer);
     this.#submitted++;
     this.#active++;
-    this.#index.add(task);
-    this.#duplicates.add(task);
+    this.#records.add(task);
     this.#scheduler.add(task);
     this.#keepTicking();
     this.#announce('submitted', task);
@@ -373,7 +307,7 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
   #newId(): string {
     const id = this.#options.id();
     if (typeof id !== 'string' || id === '') throw invalidArgument('id()', 'a function that returns a string', id);
-    if (this.#index.has(id)) throw invalidArgument('id()', 'a function that returns a new id each time', id);
+    if (this.#records.has(id)) throw invalidArgument('id()', 'a function that returns a new id each time', id);
     return id;
   }
 
@@ -411,16 +345,9 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
       return;
     }
     const record = task.snapshot() as SettledRecord;
-    const entry = this.#index.get(task.id);
-    if (entry !== undefined) {
-      entry.task = null;
-      entry.record = record;
-    }
     this.#active--;
     this.#settledCounts[status]++;
-    this.#duplicates.remove(task);
-    this.#groups.add(record);
-    this.#history.add(record);
+    this.#records.settle(task, record);
     this.#keepTicking();
     this.#announce(status, task);
     for (const hook of task.hooks) this.#call(hook, record);
@@ -482,22 +409,4 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
     this.#ticker?.stop();
     this.#ticker = null;
   }
-}
-
-/** A slip in a scope must not show the tasks of everybody. */
-function ownerOf(scope: OwnerScope): string | null {
-  onlyKeys('scope', scope, ['owner']);
-  return key('owner', scope.owner);
-}
-
-function writeCursor(order: number): string {
-  return order.toString(36);
-}
-
-function readCursor(cursor: unknown): number {
-  if (cursor === undefined) return Infinity;
-  const order =
-    typeof cursor === 'string' && /^[0-9a-z]{1,11}$/.test(cursor) ? Number.parseInt(cursor, 36) : Number.NaN;
-  if (Number.isNaN(order)) throw invalidArgument('cursor', 'a `nextCursor` of an earlier page', cursor);
-  return order;
 }

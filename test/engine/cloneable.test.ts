@@ -122,6 +122,17 @@ describe('looking whether a value can be cloned', () => {
     );
   });
 
+  it.each([
+    ['a function', () => 1],
+    ['a symbol', Symbol('x')],
+    ['a Promise', Promise.resolve()],
+    ['a Proxy', new Proxy({}, {})],
+    ['a weak collection', new WeakMap()],
+    ['a weak collection', new WeakSet()],
+  ])('knows %s', (what, value) => {
+    expect(inspectCloneable({ rows: [value] }, 10)).toEqual({ ok: false, path: '.rows[0]', what });
+  });
+
   it('looks at each part once where values refer to each other', () => {
     const loop: Record<string, unknown> = { rows: [1, 2] };
     loop['self'] = loop;

@@ -14,11 +14,11 @@ type Operation =
   | { readonly remove: number }
   | { readonly take: readonly string[] };
 
-const type = fc.constantFrom('x', 'y', 'z');
+const type = fc.constantFrom('x', 'x', 'x', 'y', 'z');
 const operation: fc.Arbitrary<Operation> = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ add: fc.record({ type, priority: fc.integer({ min: -5, max: 5 }) }) }) },
-  { weight: 1, arbitrary: fc.record({ remove: fc.nat(50) }) },
-  { weight: 2, arbitrary: fc.record({ take: fc.subarray(['x', 'y', 'z']) }) },
+  { weight: 3, arbitrary: fc.record({ add: fc.record({ type, priority: fc.constantFrom(-5, 0, 5) }) }) },
+  { weight: 2, arbitrary: fc.record({ remove: fc.nat(30) }) },
+  { weight: 1, arbitrary: fc.record({ take: fc.subarray(['x', 'y', 'z']) }) },
 );
 
 it('gives tasks out by priority, first in first out, of the types that may start, and a cancel leaves the order of the others', () => {

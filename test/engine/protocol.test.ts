@@ -176,10 +176,18 @@ describe('whatever is thrown', () => {
     const first: Error = new Error('first');
     const second = new Error('second', { cause: first });
     first.cause = second;
-    expect(count(serializeThrown(first))).toBeLessThanOrEqual(20);
+    const message = serializeThrown(first);
+    expect([message.message, message.cause?.message, message.cause?.cause?.message]).toEqual([
+      'first',
+      'second',
+      'first',
+    ]);
+    expect(count(message)).toBeLessThanOrEqual(20);
     const many = new AggregateError([], 'many');
     many.errors = [many, many, many, many];
-    expect(count(serializeThrown(many))).toBeLessThanOrEqual(1_000);
+    const all = serializeThrown(many);
+    expect([all.name, all.message, all.errors?.[0]?.message]).toEqual(['AggregateError', 'many', 'many']);
+    expect(count(all)).toBeLessThanOrEqual(1_000);
   });
 
   it('comes out as an error with text, for anything at all', () => {

@@ -85,6 +85,17 @@ describe('the states of a task', () => {
     expectFits(task.snapshot());
   });
 
+  it('allow these ways and no other', () => {
+    expect(TRANSITIONS).toEqual({
+      pending: ['running', 'cancelled'],
+      running: ['pending', 'cancelling', 'completed', 'failed'],
+      cancelling: ['cancelled', 'completed', 'failed'],
+      completed: [],
+      failed: [],
+      cancelled: [],
+    });
+  });
+
   it('are all reached by the ways the table has', () => {
     const reached = new Set<TaskStatus>(['pending']);
     for (const status of reached) for (const next of TRANSITIONS[status]) reached.add(next);

@@ -1,0 +1,80 @@
+import { type BatchSteps, isRange } from './define-task.js';
+import { refused, threw } from './member-outcome.js';
+import type { MemberMessage, MemberOutcome } from './protocol.js';
+import { isPromise } from './warm-things.js';
+import type { WorkerContext } from './worker-context.js';
+
+const MAX_PLANNED_ITEMS = 100_000;
+
+/** The items of a member: those that came along, or the numbers that its bounds stand for. */
+export function itemsOf(member: MemberMessage): readonly unknown[] {
+  if (member.items !== undefined) return member.items;
+  const first = member.from + (member.offset ?? 0);
+  return Array.from({ length: member.to - member.from }, (_, at) => first + at);
+}
+
+/** A chunk of `run`. */
+export async function runItems(
+  steps: BatchSteps,
+  items: readonly unknown[],
+  context: WorkerContext,
+  input: unknown,
+): Promise<MemberOutcome> {
+  const value = await steps.run?.(items, context, input);
+  if (steps.finish === undefined && value !== undefined && !(Array.isArray(value) && value.length === items.length)) {
+    const got = Array.isArray(value) ? `an array of ${value.length}` : `a value of type ${typeof value}`;
+    throw new TypeError(
+      `Expected \`run\` to return an array of ${items.length} results, one per item, or nothing; got ${got}`,
+    );
+  }
+  return { kind: 'returned', value, done: items.length };
+}
+
+/** A chunk of `each`: the engine owns the loop. */
+export async function eachItem(
+  each: NonNullable<BatchSteps['each']>,
+  items: readonly unknown[],
+  context: WorkerContext,
+  input: unknown,
+  { from, boxMs }: { from: number; boxMs: number },
+): Promise<MemberOutcome> {
+  const outputs: unknown[] = [];
+  const deadline = performance.now() + boxMs;
+  let looked = performance.now();
+  // The clock costs more than a cheap item: look at it every `stride` items, so often that a look comes each 0.1–1 ms.
+  let stride = 1;
+  let untilLook = stride;
+  for (const item of items) {
+    if (context.cancelled) return { kind: 'stopped' };
+    let output: unknown;
+    try {
+      output = each(item, context, input);
+      if (isPromise(output)) output = await output;
+    } catch (error) {
+      return context.isStop(error) ? { kind: 'stopped' } : threw('TASK_FAILED', error, from + outputs.length);
+    }
+    outputs.push(output);
+    context.progress(outputs.length);
+    if (--untilLook === 0) {
+      const now = performance.now();
+      if (now >= deadline) break;
+      if (now - looked < 0.1) stride = Math.min(1_024, stride * 2);
+      else if (now - looked > 1) stride = Math.max(1, stride >> 1);
+      looked = now;
+      untilLook = stride;
+    }
+  }
+  return { kind: 'returned', value: outputs, done: outputs.length };
+}
+
+/** What `plan` returned, as the host may use it. */
+export function planned(items: unknown): MemberOutcome {
+  if (isRange(items)) return { kind: 'planned', items: { from: items.from, to: items.to } };
+  if (!Array.isArray(items)) return refused(`Expected \`plan\` to return an array or a range, got ${typeof items}`);
+  if (items.length > MAX_PLANNED_ITEMS) {
+    return refused(
+      `Expected \`plan\` to return at most ${MAX_PLANNED_ITEMS} items, got ${items.length}: return a range, or larger items`,
+    );
+  }
+  return { kind: 'planned', items };
+}

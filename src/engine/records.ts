@@ -1,0 +1,141 @@
+import type { Clock } from './clock.js';
+import { Duplicates } from './duplicates.js';
+import { invalidArgument } from './errors.js';
+import { Groups } from './groups.js';
+import { History, type HistoryOptions } from './history.js';
+import { onlyKeys } from './options.js';
+import { key } from './submission.js';
+import { type IndexEntry, type TaskFilter, TaskIndex, matches } from './task-index.js';
+import { type SettledRecord, TASK_STATUSES, type TaskRecord } from './task-record.js';
+import type { Task } from './task.js';
+
+/** Whose tasks a call may see: with an owner, only that owner's. */
+export interface OwnerScope {
+  readonly owner?: string;
+}
+
+export interface ListOptions extends TaskFilter {
+  /** How many records at most. Integer from 1 to 200. @default 50 */
+  readonly limit?: number;
+  /** Where the last page ended: its `nextCursor`. */
+  readonly cursor?: string;
+}
+
+export interface TaskPage {
+  /** Newest first. */
+  readonly records: readonly TaskRecord[];
+  /** For the next page; null when this was the last. */
+  readonly nextCursor: string | null;
+}
+
+const MAX_LIST = 200;
+const DEFAULT_LIST = 50;
+
+/** All tasks that are known, live or settled, and every way to find them. */
+export class Records {
+  readonly #index = new TaskIndex();
+  readonly #groups = new Groups();
+  readonly #duplicates = new Duplicates();
+  readonly #history: History;
+  readonly #recordOf: (task: Task) => TaskRecord;
+
+  /** `recordOf` makes the present record of a live task. */
+  constructor(options: HistoryOptions, clock: Clock, recordOf: (task: Task) => TaskRecord) {
+    this.#recordOf = recordOf;
+    this.#history = new History(options, clock, (record) => {
+      this.#index.remove(record.id);
+      this.#groups.remove(record);
+    });
+  }
+
+  /** Settled records that are kept. */
+  get settled(): number {
+    return this.#history.size;
+  }
+
+  has(id: string): boolean {
+    return this.#index.has(id);
+  }
+
+  /** The newest unsettled task of the same owner, type and resource. */
+  duplicateOf(identity: Pick<Task['identity'], 'owner' | 'type' | 'resourceId'>): Task | null {
+    return this.#duplicates.find(identity);
+  }
+
+  add(task: Task): void {
+    this.#index.add(task);
+    this.#duplicates.add(task);
+  }
+
+  /** A live task has become what is left of it. */
+  settle(task: Task, record: SettledRecord): void {
+    const entry = this.#index.get(task.id);
+    if (entry !== undefined) {
+      entry.task = null;
+      entry.record = record;
+    }
+    this.#duplicates.remove(task);
+    this.#groups.add(record);
+    this.#history.add(record);
+  }
+
+  /** @throws TreadleError INVALID_ARGUMENT for an id that is no string, or a scope that is none. */
+  find(id: string, scope: OwnerScope): IndexEntry | undefined {
+    if (typeof id !== 'string') throw invalidArgument('id', 'a string', id);
+    const owner = ownerOf(scope);
+    this.#history.evictExpired();
+    const entry = this.#index.get(id);
+    const owned = entry?.task?.identity.owner ?? entry?.record?.owner ?? null;
+    return owner === null || owned === owner ? entry : undefined;
+  }
+
+  recordIn(entry: IndexEntry): TaskRecord | null {
+    return entry.task === null ? entry.record : this.#recordOf(entry.task);
+  }
+
+  /** @throws TreadleError INVALID_ARGUMENT for an unknown status, limit or cursor. */
+  list(options: ListOptions): TaskPage {
+    onlyKeys('list options', options, ['type', 'status', 'resourceId', 'group', 'owner', 'limit', 'cursor']);
+    const { limit = DEFAULT_LIST, cursor, status } = options;
+    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIST) {
+      throw invalidArgument('limit', `an integer from 1 to ${MAX_LIST}`, limit);
+    }
+    if (status !== undefined && !TASK_STATUSES.includes(status)) {
+      throw invalidArgument('status', `one of ${TASK_STATUSES.join(', ')}`, status);
+    }
+    for (const name of ['type', 'resourceId', 'group', 'owner'] as const) key(name, options[name]);
+    this.#history.evictExpired();
+    const records: TaskRecord[] = [];
+    let last = 0;
+    for (const entry of this.#index.newestFirst(readCursor(cursor))) {
+      if (!matches(entry, options)) continue;
+      // There is one more, so there is another page; it starts after the last one of this.
+      if (records.length === limit) return { records, nextCursor: last.toString(36) };
+      const record = this.recordIn(entry);
+      if (record !== null) records.push(record);
+      last = entry.order;
+    }
+    return { records, nextCursor: null };
+  }
+
+  /** @throws TreadleError INVALID_ARGUMENT for a group that is no name. */
+  takeResults(group: string, scope: OwnerScope): readonly SettledRecord[] {
+    if (group === undefined) throw invalidArgument('group', 'a string', group);
+    this.#history.evictExpired();
+    return this.#groups.take(key('group', group) ?? '', ownerOf(scope));
+  }
+}
+
+/** A slip in a scope must not show the tasks of everybody. */
+function ownerOf(scope: OwnerScope): string | null {
+  onlyKeys('scope', scope, ['owner']);
+  return key('owner', scope.owner);
+}
+
+function readCursor(cursor: unknown): number {
+  if (cursor === undefined) return Infinity;
+  const order =
+    typeof cursor === 'string' && /^[0-9a-z]{1,11}$/.test(cursor) ? Number.parseInt(cursor, 36) : Number.NaN;
+  if (Number.isNaN(order)) throw invalidArgument('cursor', 'a `nextCursor` of an earlier page', cursor);
+  return order;
+}

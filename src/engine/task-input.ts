@@ -1,0 +1,43 @@
+import { serialize } from 'node:v8';
+import { exceedsBytes, whereUnclonable } from './cloneable.js';
+import { TreadleError } from './errors.js';
+import type { Chunk } from './lanes.js';
+import { INLINE_INPUT_BYTES } from './options.js';
+import type { InputMessage } from './protocol.js';
+import type { Task } from './task.js';
+
+export const NO_INPUT: InputMessage = { value: undefined };
+
+/** A task's input as its chunks carry it: up to 16 KiB with each of them, more is serialised once and shared. */
+export function packInput(task: Task): InputMessage | TreadleError {
+  const input = task.work?.input;
+  if (!exceedsBytes(input, INLINE_INPUT_BYTES)) return { value: input };
+  let bytes: Buffer;
+  try {
+    bytes = serialize(input);
+  } catch (error) {
+    // Shared memory and ports have no bytes, but a message may carry them.
+    return whereUnclonable(input) === '' ? { value: input } : unserializable(task, 'input', input, error);
+  }
+  const shared = new SharedArrayBuffer(bytes.byteLength);
+  new Uint8Array(shared).set(bytes);
+  return { shared };
+}
+
+/** Its message could not be made: because of the input, or of the items. */
+export function errorOfUnsendable(task: Task, chunk: Chunk, cause: unknown): TreadleError {
+  const input = task.work?.input;
+  const byInput = chunk.items === undefined || whereUnclonable(input) !== '';
+  return byInput ? unserializable(task, 'input', input, cause) : unserializable(task, 'items', chunk.items, cause);
+}
+
+function unserializable({ id }: Task, name: string, value: unknown, cause: unknown): TreadleError {
+  return new TreadleError(
+    'UNSERIALIZABLE',
+    `Expected the ${name} of task ${id} to be cloneable${whereUnclonable(value)}`,
+    {
+      taskId: id,
+      cause,
+    },
+  );
+}
