@@ -8,12 +8,6 @@ export interface HistoryOptions {
   readonly failedTtlMs: number;
 }
 
-interface Kept {
-  readonly record: SettledRecord;
-  /** The order in which they settled. */
-  readonly order: number;
-}
-
 /**
  * The bounded store of settled records: at most `max`, the oldest go first, each no longer than its time to live.
  * Tasks in progress are never in it, so they can't be evicted.
@@ -23,8 +17,8 @@ export class History {
   readonly #clock: Clock;
   readonly #onEvict: (record: SettledRecord) => void;
   // Two lists, because what failed is kept longer: each of them is in the order in which its records expire.
-  readonly #failed = new LinkedList<Kept>();
-  readonly #others = new LinkedList<Kept>();
+  readonly #failed = new LinkedList<SettledRecord>();
+  readonly #others = new LinkedList<SettledRecord>();
   #order = 0;
 
   constructor(options: HistoryOptions, clock: Clock, onEvict: (record: SettledRecord) => void) {
@@ -38,7 +32,7 @@ export class History {
   }
 
   add(record: SettledRecord): void {
-    (record.status === 'failed' ? this.#failed : this.#others).append({ record, order: this.#order++ });
+    (record.status === 'failed' ? this.#failed : this.#others).append(record, this.#order++);
     while (this.size > this.#options.max) this.#evictOldest();
     this.evictExpired();
   }
@@ -50,20 +44,20 @@ export class History {
     this.#evictBefore(this.#others, now - this.#options.completedTtlMs);
   }
 
-  #evictBefore(list: LinkedList<Kept>, before: number): void {
-    while (list.first !== null && list.first.value.record.completedAt < before) this.#evictFirst(list);
+  #evictBefore(list: LinkedList<SettledRecord>, before: number): void {
+    while (list.first !== null && list.first.value.completedAt < before) this.#evictFirst(list);
   }
 
   #evictOldest(): void {
-    const failed = this.#failed.first?.value.order ?? Infinity;
-    const other = this.#others.first?.value.order ?? Infinity;
+    const failed = this.#failed.first?.order ?? Infinity;
+    const other = this.#others.first?.order ?? Infinity;
     this.#evictFirst(failed < other ? this.#failed : this.#others);
   }
 
-  #evictFirst(list: LinkedList<Kept>): void {
+  #evictFirst(list: LinkedList<SettledRecord>): void {
     const { first } = list;
     if (first === null) return;
     list.remove(first);
-    this.#onEvict(first.value.record);
+    this.#onEvict(first.value);
   }
 }

@@ -1,6 +1,8 @@
 /** What a {@link LinkedList} holds: the links live in the item, so that it leaves in O(1) from anywhere. */
 export interface ListNode<T> {
   readonly value: T;
+  /** Rises with each append, over all lists that share a counter. */
+  readonly order: number;
   previous: ListNode<T> | null;
   next: ListNode<T> | null;
   list: LinkedList<T> | null;
@@ -12,8 +14,8 @@ export class LinkedList<T> {
   last: ListNode<T> | null = null;
   size = 0;
 
-  append(value: T): ListNode<T> {
-    const node: ListNode<T> = { value, previous: this.last, next: null, list: this };
+  append(value: T, order: number): ListNode<T> {
+    const node: ListNode<T> = { value, order, previous: this.last, next: null, list: this };
     if (this.last === null) this.first = node;
     else this.last.next = node;
     this.last = node;

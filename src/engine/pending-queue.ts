@@ -1,10 +1,10 @@
-import { LinkedList } from './linked-list.js';
+import { LinkedList, type ListNode } from './linked-list.js';
 import type { Task } from './task.js';
 
 /** Tasks that wait for a slot: by priority, first in first out within one; a cancel leaves in O(1). */
 export class PendingQueue {
   /** For each task type a queue for each priority, so that a type at its limit blocks nobody else. */
-  readonly #byType = new Map<string, Map<number, LinkedList<Queued>>>();
+  readonly #byType = new Map<string, Map<number, LinkedList<Task>>>();
   #order = 0;
   #size = 0;
 
@@ -17,7 +17,7 @@ export class PendingQueue {
     if (byPriority === undefined) this.#byType.set(task.identity.type, (byPriority = new Map()));
     let queue = byPriority.get(task.priority);
     if (queue === undefined) byPriority.set(task.priority, (queue = new LinkedList()));
-    task.place = queue.append({ task, order: this.#order++ });
+    task.place = queue.append(task, this.#order++);
     this.#size++;
   }
 
@@ -33,34 +33,28 @@ export class PendingQueue {
 
   /** Takes the next task of a type that `mayStart`. */
   take(mayStart: (type: string) => boolean): Task | null {
-    let best: Queued | null = null;
+    let best: ListNode<Task> | null = null;
     for (const [type, byPriority] of this.#byType) {
       if (!mayStart(type)) continue;
       for (const queue of byPriority.values()) {
-        const head = queue.first?.value;
-        if (head !== undefined && (best === null || isBefore(head, best))) best = head;
+        const head = queue.first;
+        if (head !== null && (best === null || isBefore(head, best))) best = head;
       }
     }
     if (best === null) return null;
-    this.remove(best.task);
-    return best.task;
+    this.remove(best.value);
+    return best.value;
   }
 
   *[Symbol.iterator](): Iterator<Task> {
     for (const byPriority of this.#byType.values()) {
       for (const queue of byPriority.values()) {
-        for (let node = queue.first; node !== null; node = node.next) yield node.value.task;
+        for (let node = queue.first; node !== null; node = node.next) yield node.value;
       }
     }
   }
 }
 
-/** A task with its turn. */
-export interface Queued {
-  readonly task: Task;
-  readonly order: number;
-}
-
-function isBefore(a: Queued, b: Queued): boolean {
-  return a.task.priority !== b.task.priority ? a.task.priority > b.task.priority : a.order < b.order;
+function isBefore(a: ListNode<Task>, b: ListNode<Task>): boolean {
+  return a.value.priority !== b.value.priority ? a.value.priority > b.value.priority : a.order < b.order;
 }

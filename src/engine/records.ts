@@ -107,13 +107,13 @@ export class Records {
     this.#history.evictExpired();
     const records: TaskRecord[] = [];
     let last = 0;
-    for (const entry of this.#index.newestFirst(readCursor(cursor))) {
+    for (const { value: entry, order } of this.#index.newestFirst(readCursor(cursor))) {
       if (!matches(entry, options)) continue;
       // There is one more, so there is another page; it starts after the last one of this.
       if (records.length === limit) return { records, nextCursor: last.toString(36) };
       const record = this.recordIn(entry);
       if (record !== null) records.push(record);
-      last = entry.order;
+      last = order;
     }
     return { records, nextCursor: null };
   }

@@ -13,7 +13,6 @@ export interface TaskFilter {
 
 /** A task that is known: live, or what is left of it in the history. */
 export interface IndexEntry {
-  readonly order: number;
   /** Null once it has settled. */
   task: Task | null;
   record: TaskRecord | null;
@@ -38,7 +37,7 @@ export class TaskIndex {
   }
 
   add(task: Task): void {
-    this.#nodes.set(task.id, this.#list.append({ order: this.#order++, task, record: null }));
+    this.#nodes.set(task.id, this.#list.append({ task, record: null }, this.#order++));
   }
 
   remove(id: string): void {
@@ -49,10 +48,8 @@ export class TaskIndex {
   }
 
   /** Newest first, from the one after `before` on. */
-  *newestFirst(before: number): Generator<IndexEntry, void, undefined> {
-    for (let node = this.#list.last; node !== null; node = node.previous) {
-      if (node.value.order < before) yield node.value;
-    }
+  *newestFirst(before: number): Generator<ListNode<IndexEntry>, void, undefined> {
+    for (let node = this.#list.last; node !== null; node = node.previous) if (node.order < before) yield node;
   }
 }
 

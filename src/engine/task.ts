@@ -4,7 +4,6 @@ import type { TreadleError } from './errors.js';
 import type { Items } from './item-source.js';
 import type { ListNode } from './linked-list.js';
 import { MAX_RESULT_BYTES } from './options.js';
-import type { Queued } from './pending-queue.js';
 import { COMPLETED_UNSEEN, Progress, UNSEEN } from './progress.js';
 import type { Notes } from './protocol.js';
 import {
@@ -64,7 +63,7 @@ export class Task {
   /** What the submitters want called when it has settled. */
   hooks: readonly ((record: SettledRecord) => unknown)[] = NO_HOOKS;
   /** Where it stands in the pending queue; null when it does not wait there. */
-  place: ListNode<Queued> | null = null;
+  place: ListNode<Task> | null = null;
   readonly #clock: Clock;
   readonly #observer: TaskObserver;
   #updatedAt: number;

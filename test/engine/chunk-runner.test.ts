@@ -144,11 +144,11 @@ describe('the time box', () => {
       done: 1,
       value: [undefined],
     });
-    const later = await outcome({ boxMs: 5 }, items(0, [0, 0, 6, ...Array.from({ length: 100 }, () => 0)]));
+    const later = await outcome({ boxMs: 5 }, items(0, [0, 0, 6, ...Array.from({ length: 1_000 }, () => 0)]));
     if (later.kind !== 'returned') throw new Error(later.kind);
     expect(later.value).toHaveLength(later.done);
     expect(later.done).toBeGreaterThanOrEqual(3);
-    expect(later.done).toBeLessThanOrEqual(10);
+    expect(later.done).toBeLessThanOrEqual(150);
     expect(await outcome({ boxMs: 0 }, items(0, [0, 0, 0]))).toMatchObject({ done: 1 });
     expect(await outcome({ boxMs: 1_000 }, items(0, [0, 0, 0]))).toMatchObject({ done: 3 });
   });

@@ -173,6 +173,7 @@ describe('looking whether a value can be cloned', () => {
   it.each([
     ['a view on a buffer that was given away', givenAway],
     ['the namespace of a module', moduleNamespace],
+    ['an array that has a method besides its items', () => Object.assign([1, 2], { sum: () => 3 })],
   ])('is not sure of %s, which can not', (_, make) => {
     const value = { rows: [make()] };
     expect(canBeCloned(value)).toBe(false);
@@ -219,6 +220,18 @@ describe('the size of a value', () => {
     loop['self'] = loop;
     expect(exceedsBytes(loop, 1_500)).toBe(false);
     expect(exceedsBytes(loop, 900)).toBe(true);
+  });
+
+  it.each([
+    ['arrays', () => []],
+    ['objects', () => ({})],
+    ['maps', () => new Map()],
+    ['sets', () => new Set()],
+    ['texts', () => ''],
+  ])('counts empty %s too', (_, make) => {
+    const many = Array.from({ length: 10_000 }, make);
+    expect(exceedsBytes(many, 1_000)).toBe(true);
+    expect(exceedsBytes(new Set(many.map((empty) => [empty])), 1_000)).toBe(true);
   });
 
   it('is over the limit where it can not be told', () => {
