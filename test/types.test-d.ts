@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { type TaskHandle, TaskManager, range, taskModule, taskType } from 'treadle';
+import { type TaskHandle, TaskManager, range, type TaskType, taskModule, taskType } from 'treadle';
 import { type Range, type TaskContext, defineBatch, defineTask } from 'treadle/task';
 import { describe, expectTypeOf, it } from 'vitest';
 
@@ -200,6 +200,23 @@ describe('the names of task types', () => {
     void tasks.submit('Each', { items: ['a'] });
     // @ts-expect-error `list` knows the names too, or takes any text; never a number
     tasks.list({ type: 5 });
+  });
+});
+
+describe('the types of a manager', () => {
+  it('may be an interface, as a library would declare them', async () => {
+    interface Named {
+      readonly each: TaskType<typeof each, undefined>;
+    }
+    const named = new TaskManager({ types: {} as Named });
+    expectTypeOf(await (await named.submit('each', { items: ['a'] })).result()).toEqualTypeOf<number[]>();
+    // @ts-expect-error there is no such type
+    void named.submit('run');
+  });
+
+  it('are made by taskType', () => {
+    // @ts-expect-error a module is no type
+    void new TaskManager({ types: { each: taskModule<typeof each>(url) } });
   });
 });
 

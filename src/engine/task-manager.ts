@@ -398,7 +398,7 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
     for (const execution of this.#scheduler.inProgress.values()) {
       execution.sample();
       const { task } = execution;
-      if (!task.progress.takeChange()) continue;
+      if (task.status === 'pending' || !task.progress.takeChange()) continue;
       task.touch();
       task.changed();
       this.#announce('progress', task);

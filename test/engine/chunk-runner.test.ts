@@ -122,6 +122,7 @@ describe('a batch', () => {
       moduleOf(defineBatch(bare)),
       moduleOf(defineBatch<number, number, number[], string>({ ...bare, cleanup })),
     );
+    expect((await send({ phase: 'plan' })).shape).toBeUndefined();
     expect(await outcome({ phase: 'plan' })).toMatchObject({ kind: 'threw', code: 'INVALID_ARGUMENT' });
     expect(await outcome({ phase: 'cleanup' })).toEqual({ kind: 'returned', value: undefined, done: 0 });
     expect(await outcome({ phase: 'finish' })).toEqual({ kind: 'returned', value: undefined, done: 0 });

@@ -51,6 +51,21 @@ it('gives tasks out by priority, first in first out, of the types that may start
   );
 });
 
+it('keeps the order of the neighbours of those that leave, in whatever order they leave', () => {
+  const numbers = Array.from({ length: 10 }, (_, at) => at);
+  fc.assert(
+    fc.property(fc.shuffledSubarray(numbers), (leaving) => {
+      const queue = new PendingQueue();
+      const tasks = numbers.map((at) => taskOf(`task ${at}`, 'x', 0));
+      for (const task of tasks) queue.add(task);
+      for (const at of leaving) expect(queue.remove(tasks[at] as Task)).toBe(true);
+      const left = tasks.filter((_, at) => !leaving.includes(at));
+      expect(left.map(() => queue.take(() => true))).toEqual(left);
+      expect([queue.take(() => true), queue.size]).toEqual([null, 0]);
+    }),
+  );
+});
+
 it('takes out a task in the middle without a look at the others', () => {
   const queue = new PendingQueue();
   let looks = 0;

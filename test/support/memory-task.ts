@@ -14,7 +14,10 @@ export interface ContextHooks {
 }
 
 /** The context of a task that runs in this process. */
-export function handContext(data: MemoryData, { taskId = `task-${++tasks}`, onStage, onCheck }: ContextHooks = {}): TaskContext<MemoryData> {
+export function handContext(
+  data: MemoryData,
+  { taskId = `task-${++tasks}`, onStage, onCheck }: ContextHooks = {},
+): TaskContext<MemoryData> {
   const warm = new Map<string, unknown>();
   onTestFinished(() => {
     for (const thing of warm.values()) (thing as { close?: () => void }).close?.();
@@ -50,13 +53,13 @@ export async function runByHand<Input, Item, Result>(
   chunkItems = 3,
 ): Promise<Result> {
   try {
-    const items = [...((await steps.plan?.(input, context as TaskContext)) ?? [])];
+    const items = [...((await steps.plan?.(input, context)) ?? [])];
     const parts: unknown[] = [];
     for (let from = 0; from < items.length; from += chunkItems) {
-      parts.push(await steps.run?.(items.slice(from, from + chunkItems), context as TaskContext, input));
+      parts.push(await steps.run?.(items.slice(from, from + chunkItems), context, input));
     }
-    return (await steps.finish?.(parts, context as TaskContext, input)) as Result;
+    return (await steps.finish?.(parts, context, input)) as Result;
   } finally {
-    await steps.cleanup?.(context as TaskContext, input);
+    await steps.cleanup?.(context, input);
   }
 }
