@@ -33,17 +33,15 @@ export function inspectCloneable(value: unknown, budget: number): Cloneable {
     const prototype: unknown = Object.getPrototypeOf(object);
     const plain = prototype === Object.prototype || prototype === null || Array.isArray(object);
     if (!plain) return null;
-    // Never all keys at once, which would cost more than the budget.
-    if (Array.isArray(object)) {
-      for (let index = 0; index < object.length; index++) {
-        if (left-- <= 0) return null;
-        const found = visit(object[index], `${path}[${index}]`);
-        if (found !== YES) return found;
-      }
-      return YES;
+    const list = Array.isArray(object);
+    // By index first, and no longer than the budget: a list of all keys of a long array costs a second.
+    for (let index = 0; list && index < object.length; index++) {
+      if (left-- <= 0) return null;
+      const found = visit(object[index], `${path}[${index}]`);
+      if (found !== YES) return found;
     }
-    for (const key in object) {
-      if (!Object.hasOwn(object, key)) continue;
+    const keys = Object.keys(object);
+    for (const key of list ? keys.slice(object.length) : keys) {
       if (left-- <= 0) return null;
       const found = visit((object as Record<string, unknown>)[key], `${path}.${key}`);
       if (found !== YES) return found;
@@ -71,6 +69,9 @@ export function whereUnclonable(value: unknown): string {
     : ` (${found.what} at \`${found.path === '' ? 'the value itself' : found.path.replace(/^\./, '')}\`)`;
 }
 
+// What any value takes at least, roughly.
+const ENTRY_BYTES = 8;
+
 /** Whether a value is larger than `limit` bytes when serialised, roughly. Stops counting at the limit. */
 export function exceedsBytes(value: unknown, limit: number): boolean {
   if (typeof value !== 'object' || value === null) return typeof value === 'string' && value.length > limit;
@@ -78,9 +79,9 @@ export function exceedsBytes(value: unknown, limit: number): boolean {
   const seen = new Set<object>();
 
   function spend(at: unknown): boolean {
+    left -= ENTRY_BYTES;
     if (typeof at === 'string') left -= at.length;
-    else if (typeof at !== 'object' || at === null) left -= 8;
-    else if (!seen.has(at)) {
+    else if (typeof at === 'object' && at !== null && !seen.has(at)) {
       seen.add(at);
       if (ArrayBuffer.isView(at) || types.isAnyArrayBuffer(at)) left -= at.byteLength;
       else if (types.isMap(at)) {
@@ -90,9 +91,7 @@ export function exceedsBytes(value: unknown, limit: number): boolean {
       } else if (Array.isArray(at)) {
         for (let index = 0; index < at.length; index++) if (spend(at[index])) return true;
       } else {
-        left -= 8;
-        for (const key in at) {
-          if (!Object.hasOwn(at, key)) continue;
+        for (const key of Object.keys(at)) {
           left -= key.length;
           if (left < 0 || spend(at[key as keyof typeof at])) return true;
         }

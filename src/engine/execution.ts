@@ -19,6 +19,8 @@ export interface ExecutionHost {
   readonly threads: () => number;
   /** It may have a chunk to send. */
   onReady(execution: Execution): void;
+  /** It goes on after it had nothing to send, and nothing in flight. */
+  onRested(execution: Execution): void;
   onMessages(task: Task, messages: readonly TaskMessage[]): void;
 }
 
@@ -170,12 +172,17 @@ export class Execution {
   }
 
   #begin(items: Items<unknown>): void {
-    const events = { onReady: () => this.#advance(), onError: (error: unknown) => this.#onItemsFailed(error) };
+    const events = { onReady: () => this.#onItemsCame(), onError: (error: unknown) => this.#onItemsFailed(error) };
     try {
       this.#useSource(itemSource(items, events));
     } catch (error) {
       this.#onItemsFailed(error);
     }
+  }
+
+  #onItemsCame(): void {
+    if (this.#flights.length === 0) this.#host.onRested(this);
+    this.#advance();
   }
 
   #onItemsFailed(thrown: unknown): void {

@@ -55,6 +55,7 @@ export interface ResolvedOptions {
   readonly id: () => string;
 }
 
+const MIN_CONCURRENCY = 16;
 const HOUR_MS = 3_600_000;
 const CONCURRENCY_VARIABLE = 'TREADLE_MAX_CONCURRENT_TASKS';
 
@@ -78,7 +79,9 @@ export function resolveOptions(options: TaskManagerOptions<unknown>): ResolvedOp
       'maxConcurrentTasks',
       options.maxConcurrentTasks,
       1,
-      concurrencyFromEnvironment() ?? Math.max(16, 4 * maxThreads),
+      options.maxConcurrentTasks === undefined
+        ? (concurrencyFromEnvironment() ?? Math.max(MIN_CONCURRENCY, 4 * maxThreads))
+        : MIN_CONCURRENCY,
     ),
     threads: Object.freeze({
       max: maxThreads,

@@ -61,6 +61,11 @@ export class Scheduler {
     this.pump();
   }
 
+  /** One that had nothing to send for a while, because its items came slowly, does not get those turns afterwards. */
+  catchUp(execution: Execution): void {
+    execution.usedMs = Math.max(execution.usedMs, this.#leastReady());
+  }
+
   /** Gives out slots and lanes, once everything that happens in this turn has happened. */
   pump(): void {
     if (this.#pumpDue) return;
@@ -132,6 +137,12 @@ export class Scheduler {
     let wanted = 0;
     for (const execution of this.#ready) wanted += execution.wants;
     return wanted;
+  }
+
+  #leastReady(): number {
+    let least = Infinity;
+    for (const execution of this.#ready) least = Math.min(least, execution.usedMs);
+    return least === Infinity ? 0 : least;
   }
 
   /** A newcomer starts level with who has used least, or it would have the threads to itself for long. */

@@ -116,7 +116,14 @@ export function checkCloneable(input: unknown): unknown {
 
 /** The input as the schema gives it back. @throws TreadleError INVALID_ARGUMENT, UNSERIALIZABLE. */
 export async function checkInput(type: string, schema: StandardSchemaV1, input: unknown): Promise<unknown> {
-  const result = await schema['~standard'].validate(input);
+  let result: StandardSchemaV1.Result<unknown>;
+  try {
+    result = await schema['~standard'].validate(input);
+  } catch (cause) {
+    throw new TreadleError('INVALID_ARGUMENT', `The input of "${type}" could not be checked: ${String(cause)}`, {
+      cause,
+    });
+  }
   if (result.issues === undefined) return checkCloneable(result.value);
   const said = result.issues.slice(0, 5).map(({ message, path = [] }) => {
     const at = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');

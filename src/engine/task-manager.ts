@@ -65,7 +65,9 @@ export interface TaskStats {
  * const task = await tasks.submit('digest', { items: texts });
  * const prints = await task.result();
  */
-export class TaskManager<Types extends Record<string, AnyTaskType>> extends EventEmitter<TaskEvents> {
+export class TaskManager<
+  Types extends { readonly [Name in keyof Types]: AnyTaskType },
+> extends EventEmitter<TaskEvents> {
   readonly #options: ResolvedOptions;
   readonly #types: Map<string, ResolvedTaskType>;
   readonly #lanes: ThreadPool;
@@ -317,6 +319,7 @@ export class TaskManager<Types extends Record<string, AnyTaskType>> extends Even
       clock: this.#options.clock,
       threads: () => this.#threads,
       onReady: (execution) => this.#scheduler.wake(execution),
+      onRested: (execution) => this.#scheduler.catchUp(execution),
       onMessages: (of, messages) => this.#onMessages(of, messages),
     });
   }

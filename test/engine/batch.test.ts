@@ -232,7 +232,10 @@ describe('the steps of a batch', () => {
 describe('a module that does not fit', () => {
   it('fails a task that has neither items nor a plan, and says what was expected', async () => {
     const tasks = createTestManager();
-    const submit = tasks.submit.bind(tasks) as (type: string, options: object) => ReturnType<typeof tasks.submit<'items'>>;
+    const submit = tasks.submit.bind(tasks) as (
+      type: string,
+      options: object,
+    ) => ReturnType<typeof tasks.submit<'items'>>;
     const task = await submit('items', {});
     expect((await task.settled()).error).toMatchObject({ code: 'INVALID_ARGUMENT' });
     // The shape is known from then on, so that submit itself refuses.
@@ -241,7 +244,10 @@ describe('a module that does not fit', () => {
 
   it('refuses items for a one-piece task', async () => {
     const tasks = createTestManager();
-    const submit = tasks.submit.bind(tasks) as (type: string, options: object) => ReturnType<typeof tasks.submit<'fault'>>;
+    const submit = tasks.submit.bind(tasks) as (
+      type: string,
+      options: object,
+    ) => ReturnType<typeof tasks.submit<'fault'>>;
     const task = await submit('fault', { items: [1] });
     expect((await task.settled()).error).toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(submit('fault', { items: [1] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });

@@ -65,6 +65,7 @@ export function fakeScheduler({ types, maxConcurrentTasks = 16, lanes: count = 1
           clock,
           threads: () => count,
           onReady: (execution) => scheduler.wake(execution),
+          onRested: (execution) => scheduler.catchUp(execution),
           onMessages: () => {},
         }),
     },

@@ -1,0 +1,167 @@
+import { isAbsolute } from 'node:path';
+import { TaskManager, TreadleError } from 'treadle';
+import { hashingEmbedder } from 'treadle/embedders';
+import { type MemoryTasksOptions, memoryTasks } from 'treadle/tasks';
+import { describe, expect, it } from 'vitest';
+import { currentIndex } from '../../dist/store/fts-index.js';
+import { expectRefused } from '../support/bad-values.js';
+import {
+  connection,
+  expectIndexMatchesRows,
+  expectNoDebris,
+  fill,
+  temporaryPath,
+  temporaryStore,
+} from '../support/memories.js';
+import { closedAtEnd } from '../support/test-manager.js';
+
+function manager(options: MemoryTasksOptions) {
+  return closedAtEnd(new TaskManager({ types: memoryTasks(options), threads: { max: 2 } }));
+}
+
+describe('memoryTasks', () => {
+  it('embeds on threads what the server then finds, rebuilds the index, and tells how far it is', async () => {
+    const path = temporaryPath();
+    const store = temporaryStore({ path, embedder: hashingEmbedder() });
+    const tasks = manager({ path });
+    // More than goes with each chunk, so that it is shared.
+    const contents = Array.from({ length: 1_000 }, (_, n) => `passage number${n} about subject${n % 10}`);
+    const embedding = await tasks.submit('embed_batch', {
+      input: { userId: 'ada', contents: [...contents, ...contents] },
+    });
+    expect(await embedding.result()).toEqual({ stored: 1_000, skipped: 1_000 });
+    expect(embedding.record.progress).toMatchObject({ itemsDone: 2_000, itemsTotal: 2_000, fraction: 1 });
+    for (const mode of ['text', 'vector'] as const) {
+      expect(await store.search('number77', { userId: 'ada', mode, limit: 1 })).toMatchObject([
+        { content: contents[77] },
+      ]);
+    }
+    const rebuild = await tasks.submit('rebuild_fts_index');
+    const seen = [];
+    for await (const record of rebuild.watch()) seen.push(record);
+    expect(await rebuild.result()).toEqual({ rows: 1_000, replayed: 0, removed: 0 });
+    const fractions = seen.map((record) => record.progress.fraction ?? 0);
+    expect(fractions).toEqual([...fractions].sort((one, other) => one - other));
+    // Four windows of rows and two shares of merging.
+    expect(seen.at(-1)?.progress).toMatchObject({ itemsDone: 6, itemsTotal: 6, fraction: 1 });
+    expect(await (await tasks.submit('rebuild_fts_index', { input: { userId: 'ada' } })).result()).toMatchObject({
+      rows: 1_000,
+    });
+    expectIndexMatchesRows(path);
+    expectNoDebris(path);
+  });
+
+  it('loads the embedder that is named, with its options', async () => {
+    const path = temporaryPath();
+    const module = new URL('../dist/logging-embedder.js', import.meta.url).href;
+    for (const embedder of [{ module, options: { dimensions: 32 } }, { options: { dimensions: 64 } }, {}]) {
+      const task = await manager({ path, embedder }).submit('embed_batch', {
+        input: { userId: 'ada', contents: ['text'] },
+      });
+      await task.result();
+    }
+    expect(connection(path).prepare('SELECT model FROM vectors ORDER BY model').pluck().all()).toEqual([
+      'hashing-v1-d32-g3-5',
+      'hashing-v1-d480-g3-5',
+      'hashing-v1-d64-g3-5',
+    ]);
+  });
+
+  it('leaves the old index whole when a rebuild is cancelled', async () => {
+    const path = temporaryPath();
+    fill(path, 10_000);
+    const before = currentIndex(connection(path));
+    const task = await manager({ path }).submit('rebuild_fts_index');
+    for await (const { stage } of task.watch()) if (stage === 'indexing') task.cancel();
+    expect((await task.settled()).status).toBe('cancelled');
+    expect(currentIndex(connection(path))).toBe(before);
+    expectIndexMatchesRows(path);
+    expectNoDebris(path);
+  });
+
+  it('runs one rebuild after the other, and two managers at once do no harm', async () => {
+    const path = temporaryPath();
+    fill(path, 3_000);
+    const [one, other] = [manager({ path }), manager({ path })];
+    const submitted = [
+      one.submit('rebuild_fts_index'),
+      one.submit('rebuild_fts_index'),
+      other.submit('rebuild_fts_index'),
+    ];
+    const records = await Promise.all((await Promise.all(submitted)).map((task) => task.settled()));
+    expect(records.map((record) => record.status)).toContain('completed');
+    for (const record of records) if (record.status === 'failed') expect(record.error.name).toBe('BuildSuperseded');
+    expectIndexMatchesRows(path);
+    expectNoDebris(path);
+  });
+
+  it('fails with the reason when the database is newer than the code', async () => {
+    const path = temporaryPath();
+    connection(path).pragma('user_version = 99');
+    for (const submitted of [
+      manager({ path }).submit('embed_batch', { input: { userId: 'ada', contents: ['text'] } }),
+      manager({ path }).submit('rebuild_fts_index'),
+    ]) {
+      await expect((await submitted).result()).rejects.toThrow('use a newer Treadle');
+    }
+  });
+
+  it('makes a path absolute, whatever the working directory becomes', () => {
+    const { path } = memoryTasks({ path: 'some.db' }).embed_batch.policy.data as { path: string };
+    expect(isAbsolute(path)).toBe(true);
+  });
+
+  it.each([
+    ['options', undefined, 'undefined'],
+    ['path', {}, 'undefined'],
+    ['path', { path: ':memory:' }, '":memory:" (string)'],
+    ['embedder', { path: 'x', embedder: 'hashing' }, '"hashing" (string)'],
+    ['embedder.module', { path: 'x', embedder: { module: './embedder.js' } }, '"./embedder.js" (string)'],
+    ['embedder.module', { path: 'x', embedder: { module: 5 } }, '5 (number)'],
+  ])('refuses bad options: %s in %j', async (name, options, shown) => {
+    await expectRefused(() => memoryTasks(options as never), name, shown);
+  });
+
+  const input = { userId: 'ada', contents: ['text'] };
+  it.each([
+    ['embed_batch', undefined, 'Expected `input` to be an object, got undefined'],
+    ['embed_batch', { ...input, userId: 5 }, 'Expected `userId` to be a string of 1 to 256 characters, got 5 (number)'],
+    ['embed_batch', { userId: 'ada' }, 'Expected `contents` to be an array of strings, got undefined'],
+    [
+      'embed_batch',
+      { ...input, contents: ['a', ''] },
+      'Expected `contents[1]` to be a string that is not empty, got "" (string)',
+    ],
+    [
+      'embed_batch',
+      { ...input, contents: ['a', null] },
+      'Expected `contents[1]` to be a string that is not empty, got null',
+    ],
+    [
+      'embed_batch',
+      { ...input, contents: Array(2) },
+      'Expected `contents[0]` to be a string that is not empty, got undefined',
+    ],
+    ['embed_batch', { ...input, importance: -1 }, 'Expected `importance` to be a number from 0 to 1, got -1 (number)'],
+    ['embed_batch', { ...input, ttlMs: 0.5 }, 'Expected `ttlMs` to be an integer >= 1, got 0.5 (number)'],
+    [
+      'embed_batch',
+      { ...input, namespace: 1 },
+      'Expected `namespace` to be a string of 1 to 256 characters, got 1 (number)',
+    ],
+    [
+      'embed_batch',
+      { ...input, user: 'x' },
+      'Expected `input` to have only userId, contents, namespace, importance, ttlMs, got `user`',
+    ],
+    ['rebuild_fts_index', [], 'Expected `input` to be an object, got an array of 0'],
+    ['rebuild_fts_index', { userId: '' }, 'Expected `userId` to be a string of 1 to 256 characters, got "" (string)'],
+    ['rebuild_fts_index', { userID: 'x' }, 'Expected `input` to have only userId, got `userID`'],
+  ] as const)('refuses bad input of %s at submit: %j', async (type, given, message) => {
+    const tasks = manager({ path: temporaryPath() });
+    const error: unknown = await tasks.submit(type, { input: given } as never).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(TreadleError);
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(message) });
+    expect(tasks.stats().total).toBe(0);
+  });
+});

@@ -1,0 +1,268 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import type Database from 'better-sqlite3';
+import { describe, expect, it } from 'vitest';
+import { beginBuild } from '../../dist/store/index-build.js';
+import { currentIndex, ftsTable } from '../../dist/store/fts-index.js';
+import { contentHash } from '../../dist/store/memory.js';
+import { sideIndexes } from '../../dist/store/side-index.js';
+import rebuild from '../../dist/tasks/rebuild-fts-index.js';
+import { handContext, runByHand } from '../support/memory-task.js';
+import {
+  connection,
+  expectIndexMatchesRows,
+  expectNoDebris,
+  fill,
+  temporaryPath,
+  temporaryStore,
+} from '../support/memories.js';
+
+const ROWS = 1_500;
+
+function filled(rows = ROWS): { path: string; db: Database.Database } {
+  const path = temporaryPath();
+  fill(path, rows);
+  return { path, db: connection(path) };
+}
+
+/** Spoils the index that answers: from now on it finds nothing. */
+function spoil(db: Database.Database): void {
+  db.exec(`INSERT INTO ${ftsTable(currentIndex(db))} (${ftsTable(currentIndex(db))}) VALUES ('delete-all')`);
+}
+
+function change(db: Database.Database, n: number): void {
+  const content = `changed${n} text`;
+  db.prepare('UPDATE memories SET content = ?, content_hash = ? WHERE id = ?').run(content, contentHash(content), n);
+}
+
+function add(db: Database.Database, content: string): void {
+  db.prepare(
+    `INSERT INTO memories (user_id, importance, created_at, content_hash, content) VALUES ('user0', 0.5, 0, ?, ?)`,
+  ).run(contentHash(content), content);
+}
+
+describe('rebuild_fts_index', () => {
+  it('makes a whole index of a spoilt one, and swaps it in', async () => {
+    const { path, db } = filled();
+    spoil(db);
+    const store = temporaryStore({ path });
+    expect(await store.search('row7', { userId: 'user1' })).toEqual([]);
+    const before = currentIndex(db);
+    expect(await runByHand(rebuild, {}, handContext({ path }))).toEqual({ rows: ROWS, replayed: 0, removed: 0 });
+    expect(currentIndex(db)).not.toBe(before);
+    expect(await store.search('row7', { userId: 'user1' })).toMatchObject([{ content: 'row7 about subject0' }]);
+    expectIndexMatchesRows(path);
+    expectNoDebris(path);
+  });
+
+  it('can be done again and again', async () => {
+    const { path } = filled(300);
+    for (let time = 0; time < 3; time++) {
+      expect(await runByHand(rebuild, {}, handContext({ path }))).toMatchObject({ rows: 300 });
+      expectIndexMatchesRows(path);
+    }
+    expectNoDebris(path);
+  });
+
+  it('works without a single row, and with ids far apart', async () => {
+    const path = temporaryPath();
+    expect(await runByHand(rebuild, {}, handContext({ path }))).toEqual({ rows: 0, replayed: 0, removed: 0 });
+    fill(path, 600);
+    connection(path).exec('UPDATE memories SET id = id * 1000000007');
+    expect(await runByHand(rebuild, {}, handContext({ path }))).toMatchObject({ rows: 600 });
+    expectIndexMatchesRows(path);
+  });
+
+  it('plans windows of equally many rows however ids lie, so that progress means something', async () => {
+    const { path, db } = filled();
+    db.exec('DELETE FROM memories WHERE id BETWEEN 300 AND 900');
+    db.exec('UPDATE memories SET id = id * 1000 WHERE id > 1200');
+    const items = (await rebuild.steps.plan?.({}, handContext({ path }))) as {
+      after: number;
+      upTo: number;
+      mergeShareOf?: number;
+    }[];
+    const windows = items.filter((item) => item.mergeShareOf === undefined);
+    const rows = windows.map(({ after, upTo }) =>
+      db.prepare('SELECT count(*) FROM memories WHERE id > ? AND id <= ?').pluck().get(after, upTo),
+    );
+    expect(rows).toEqual([250, 250, 250, 149]);
+    expect(items).toHaveLength(6);
+  });
+
+  it('ends up right with rows that others add, change and delete at every stage of it', async () => {
+    const { path, db } = filled();
+    let n = 0;
+    const meddle = (): void => {
+      n += 7;
+      change(db, n);
+      add(db, `added row${n}`);
+      db.prepare('DELETE FROM memories WHERE id = ?').run(ROWS - n);
+      // One that comes and goes, and one that changes and goes.
+      add(db, 'short lived');
+      db.exec(`DELETE FROM memories WHERE content = 'short lived'`);
+      change(db, 20 + n);
+      db.prepare('DELETE FROM memories WHERE id = ?').run(20 + n);
+    };
+    const stages: string[] = [];
+    const context = handContext(
+      { path },
+      {
+        onStage: (stage) => {
+          stages.push(stage);
+          meddle();
+        },
+      },
+    );
+    const result = await runByHand(rebuild, {}, context, 2);
+    expect(stages).toEqual([
+      'preparing',
+      'indexing',
+      'merging',
+      'copying',
+      'catching up',
+      'swapping',
+      'removing the old index',
+    ]);
+    expect(result.replayed).toBeGreaterThan(0);
+    expectIndexMatchesRows(path);
+    expectNoDebris(path);
+    expect(await temporaryStore({ path }).search('changed7', { userId: 'user0' })).toHaveLength(1);
+  });
+
+  it('catches up with more changes than one transaction takes', async () => {
+    const { path, db } = filled();
+    const context = handContext(
+      { path },
+      {
+        onStage: (stage) => {
+          if (stage === 'merging') for (let id = 1; id <= 900; id++) change(db, id);
+        },
+      },
+    );
+    expect(await runByHand(rebuild, {}, context)).toEqual({ rows: ROWS, replayed: 900, removed: 0 });
+    expectIndexMatchesRows(path);
+  });
+
+  it('loses and doubles nothing when a chunk runs twice, in any order', async () => {
+    const { path, db } = filled();
+    const { steps } = rebuild;
+    const context = handContext({ path });
+    const items = [...((await steps.plan?.({}, context)) ?? [])];
+    const chunks = [items.slice(0, 2), items.slice(2, 4), items.slice(1, 5), items.slice(4), items, items.slice(0, 1)];
+    for (const chunk of chunks) await steps.run?.(chunk, context, {});
+    change(db, 5);
+    for (const chunk of chunks) await steps.run?.(chunk, context, {});
+    expect(await steps.finish?.([], context, {})).toMatchObject({ rows: ROWS, replayed: 1 });
+    expectIndexMatchesRows(path);
+  });
+
+  it('gives the same result when finish runs again after its swap', async () => {
+    const { path } = filled(300);
+    const context = handContext({ path });
+    const first = await runByHand(rebuild, {}, context);
+    const current = currentIndex(connection(path));
+    expect(await rebuild.steps.finish?.([], context, {})).toEqual(first);
+    expect(currentIndex(connection(path))).toBe(current);
+    expectIndexMatchesRows(path);
+  });
+
+  describe('that is cancelled', () => {
+    it.each([
+      ['preparing', 2],
+      ['indexing', 2],
+      ['merging', 2],
+      ['copying', 2],
+      ['catching up', 1],
+    ])('while %s leaves the old index whole and nothing behind', async (stage, times) => {
+      const { path, db } = filled();
+      await leaveDebris(path);
+      const before = currentIndex(db);
+      const stop = new Error('stop');
+      let checks = 0;
+      const onCheck = (present: string): void => {
+        if (present === stage && ++checks === times) throw stop;
+      };
+      await expect(runByHand(rebuild, {}, handContext({ path }, { onCheck }))).rejects.toBe(stop);
+      expect(currentIndex(db)).toBe(before);
+      change(db, 3);
+      expectIndexMatchesRows(path);
+      expectNoDebris(path);
+      expect(await runByHand(rebuild, {}, handContext({ path }))).toMatchObject({ rows: ROWS });
+      expectIndexMatchesRows(path);
+    });
+  });
+
+  it('removes what a killed rebuild left behind, and nothing else', async () => {
+    const { path } = filled();
+    await leaveDebris(path);
+    writeFileSync(`${path}-fts-notes.txt`, 'mine');
+    expect(sideIndexes(path)).toHaveLength(1);
+    expect(await runByHand(rebuild, {}, handContext({ path }))).toMatchObject({ rows: ROWS });
+    expectIndexMatchesRows(path);
+    expectNoDebris(path);
+    expect(existsSync(`${path}-fts-notes.txt`)).toBe(true);
+  });
+
+  describe('begun twice at once', () => {
+    it('lets the later one win, and the earlier one fail without a trace', async () => {
+      const { path } = filled();
+      const { steps } = rebuild;
+      const [early, late] = [handContext({ path }, { taskId: 'early' }), handContext({ path }, { taskId: 'late' })];
+      const items = [...((await steps.plan?.({}, early)) ?? [])];
+      await steps.run?.(items.slice(0, 2), early, {});
+      const lateItems = [...((await steps.plan?.({}, late)) ?? [])];
+      const failed = (async () => steps.run?.(items.slice(2), early, {}))();
+      await expect(failed).rejects.toMatchObject({
+        code: 'BUILD_SUPERSEDED',
+        message: expect.stringContaining('the later one late took over'),
+      });
+      await expect((async () => steps.finish?.([], early, {}))()).rejects.toMatchObject({ code: 'BUILD_SUPERSEDED' });
+      await steps.run?.(lateItems, late, {});
+      await steps.cleanup?.(early, {});
+      expect(await steps.finish?.([], late, {})).toMatchObject({ rows: ROWS });
+      await steps.cleanup?.(late, {});
+      expectIndexMatchesRows(path);
+      expectNoDebris(path);
+    });
+
+    it.each(['merging', 'copying', 'catching up', 'swapping'])('holds while the earlier one is %s', async (stage) => {
+      const { path, db } = filled();
+      const before = currentIndex(db);
+      const takeOver = (present: string): void => {
+        if (present === stage) beginBuild(other, 'late');
+      };
+      const other = connection(path);
+      const early = handContext({ path }, { onStage: takeOver });
+      await expect(runByHand(rebuild, {}, early)).rejects.toMatchObject({ code: 'BUILD_SUPERSEDED' });
+      expect(currentIndex(db)).toBe(before);
+      const late = handContext({ path }, { taskId: 'late' });
+      expect(await runByHand(rebuild, {}, late)).toMatchObject({ rows: ROWS });
+      expectIndexMatchesRows(path);
+      expectNoDebris(path);
+    });
+  });
+
+  it('keeps the database sound at every step, also for who looks at it with SQLite alone', async () => {
+    const { path, db } = filled(600);
+    const verdicts = new Set<unknown>();
+    const look = (): void => void verdicts.add(db.pragma('integrity_check', { simple: true }));
+    const context = handContext({ path }, { onStage: look, onCheck: (stage) => stage !== 'copying' && look() });
+    await runByHand(rebuild, {}, context, 1);
+    expect([...verdicts]).toEqual(['ok']);
+  });
+});
+
+/** Leaves what a rebuild leaves whose process is killed: a side file, a copied index, a list of changes. */
+async function leaveDebris(path: string): Promise<void> {
+  const killed = new Error('killed');
+  const { steps } = rebuild;
+  const onStage = (stage: string): void => {
+    if (stage === 'catching up') throw killed;
+  };
+  const context = handContext({ path }, { onStage });
+  await steps.run?.([...((await steps.plan?.({}, context)) ?? [])], context, {});
+  await expect((async () => steps.finish?.([], context, {}))()).rejects.toBe(killed);
+  change(connection(path), 1);
+  expect(sideIndexes(path)).toHaveLength(1);
+  expect(connection(path).prepare('SELECT count(*) FROM fts_changes').pluck().get()).toBe(1);
+}

@@ -1,0 +1,67 @@
+import * as fc from 'fast-check';
+import { hashingEmbedder } from 'treadle/embedders';
+import { describe, expect, it } from 'vitest';
+import { BestRows } from '../../dist/store/best-rows.js';
+import { temporaryStore } from '../support/memories.js';
+
+const ada = { userId: 'ada', mode: 'vector' } as const;
+
+describe('vector search', () => {
+  it('finds what is spelt alike, the closest first, with the cosine as score', async () => {
+    const store = temporaryStore({ embedder: hashingEmbedder() });
+    for (const content of ['worker threads in a pool', 'thread pools and workers', 'a recipe for apple pie']) {
+      await store.add({ userId: 'ada', content });
+    }
+    const hits = await store.search('worker threads in a pool', ada);
+    expect(hits.map((hit) => hit.content)).toEqual([
+      'worker threads in a pool',
+      'thread pools and workers',
+      'a recipe for apple pie',
+    ]);
+    expect(hits[0]?.score).toBeCloseTo(1, 5);
+    expect(await store.search('aple pie recipies', { ...ada, limit: 1 })).toMatchObject([
+      { content: 'a recipe for apple pie' },
+    ]);
+  });
+
+  it('keeps users, namespaces and models apart', async () => {
+    const store = temporaryStore({ embedder: hashingEmbedder({ dimensions: 64 }) });
+    await store.add({ userId: 'ada', content: 'mine' });
+    await store.add({ userId: 'ada', namespace: 'work', content: 'mine at work' });
+    await store.add({ userId: 'bob', content: 'mine too' });
+    expect(await store.search('mine', ada)).toHaveLength(2);
+    expect(await store.search('mine', { ...ada, namespace: 'work' })).toMatchObject([{ content: 'mine at work' }]);
+    const other = temporaryStore({ path: store.path, embedder: hashingEmbedder({ dimensions: 32 }) });
+    expect(await other.search('mine', ada)).toEqual([]);
+    expect(await other.add({ userId: 'ada', content: 'mine' })).toMatchObject({ stored: false });
+    expect(await other.search('mine', ada)).toHaveLength(1);
+  });
+
+  it('finds nothing for a query without a word', async () => {
+    const store = temporaryStore({ embedder: hashingEmbedder() });
+    await store.add({ userId: 'ada', content: 'something' });
+    expect(await store.search('?!', ada)).toEqual([]);
+  });
+
+  it('waits for an embedder that takes its time', async () => {
+    const hashing = hashingEmbedder();
+    const store = temporaryStore({ embedder: { ...hashing, embed: async (texts) => hashing.embed(texts) } });
+    await store.add({ userId: 'ada', content: 'later' });
+    expect(await store.search('later', ada)).toMatchObject([{ content: 'later' }]);
+  });
+});
+
+describe('the best rows', () => {
+  it('are those that sorting all of them would give', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: -5, max: 5 })), fc.integer({ min: 1, max: 20 }), (scores, limit) => {
+        const best = new BestRows(limit);
+        const rows = scores.map((score, id) => ({ id, score }));
+        for (const { id, score } of rows) best.offer(id, score);
+        expect(best.sorted()).toEqual(
+          rows.sort((one, other) => other.score - one.score || one.id - other.id).slice(0, limit),
+        );
+      }),
+    );
+  });
+});
