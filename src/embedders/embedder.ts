@@ -1,0 +1,37 @@
+import { invalidArgument } from '../engine/errors.js';
+
+/** Turns texts into vectors. */
+export interface Embedder {
+  /**
+   * Stored with each vector, so that vectors of different models never meet: it must change with everything that
+   * changes the vectors.
+   */
+  readonly name: string;
+  /** Numbers in a vector. */
+  readonly dimensions: number;
+  /** One L2-normalised vector a text, one after the other: texts × dimensions numbers, row-major. */
+  embed(texts: readonly string[]): Float32Array | Promise<Float32Array>;
+}
+
+/** @throws TreadleError INVALID_ARGUMENT */
+export function checkEmbedder(name: string, value: unknown): Embedder {
+  const { name: model, dimensions, embed } = (value ?? {}) as Partial<Embedder>;
+  if (typeof model !== 'string' || model === '' || typeof embed !== 'function') {
+    throw invalidArgument(name, 'an embedder { name, dimensions, embed }', value);
+  }
+  if (!Number.isSafeInteger(dimensions) || (dimensions as number) < 1) {
+    throw invalidArgument(`${name}.dimensions`, 'an integer >= 1', dimensions);
+  }
+  return value as Embedder;
+}
+
+/** Embeds, and makes sure that what came back has the right shape. @throws TypeError when it has not. */
+export async function embedTexts(embedder: Embedder, texts: readonly string[]): Promise<Float32Array> {
+  const { name, dimensions } = embedder;
+  const matrix: unknown = await embedder.embed(texts);
+  if (matrix instanceof Float32Array && matrix.length === texts.length * dimensions) return matrix;
+  const got = matrix instanceof Float32Array ? `${matrix.length}` : `a value of type ${typeof matrix}`;
+  throw new TypeError(
+    `Expected embedder "${name}" to return a Float32Array of ${texts.length} × ${dimensions} numbers, got ${got}`,
+  );
+}

@@ -1,0 +1,133 @@
+import Database from 'better-sqlite3';
+import { BUSY_TIMEOUT_MS } from './connection.js';
+import { type IndexName, createIndex, ftsTable } from './fts-index.js';
+import { PacedWriter } from './paced-writer.js';
+import { SIDE_TABLE } from './side-index.js';
+
+// Rows with these ids in the `_data` table hold the averages and the list of segments: the index is what they name.
+// https://sqlite.org/fts5.html#the_data_table
+const HEAD = '(1, 10)';
+
+// What one step copies or deletes: about 4 ms each.
+const COPIED_ROWS = { data: 400, idx: 5_000, docsize: 5_000 } as const;
+const REMOVED_ROWS = { data: 1_500, idx: 10_000, docsize: 10_000 } as const;
+const KEYS = { data: ['id'], idx: ['segid', 'term'], docsize: ['id'] } as const;
+
+const STOPPED = Symbol('stopped');
+
+/** Asked at the beginning of each step, under the write lock: throws or says false where there is nothing more to do. */
+export type StepCheck = (db: Database.Database) => boolean;
+
+/**
+ * Moves a whole FTS5 index into a store, or empties one, by the tables that FTS5 keeps it in, as the dump of the SQLite
+ * shell does: bytes are copied and nothing is indexed, so the write lock is held for a few milliseconds at a time.
+ *
+ * It has a connection of its own on which the store's FTS5 tables are never used as such: FTS5 would go on with what it
+ * remembers of a table. Other connections notice that the file has changed.
+ */
+export class ShadowTables {
+  readonly #db: Database.Database;
+  readonly #writer: PacedWriter;
+
+  constructor(storePath: string) {
+    this.#db = new Database(storePath, { timeout: BUSY_TIMEOUT_MS });
+    this.#db.pragma('synchronous = NORMAL');
+    // Otherwise SQLite refuses all writes to the tables behind an FTS5 table.
+    this.#db.unsafeMode(true);
+    this.#writer = new PacedWriter(this.#db);
+  }
+
+  /** Empties an index that does not answer. It counts as empty from the first step on. */
+  async wipe(index: IndexName, mayGoOn: StepCheck): Promise<void> {
+    const table = ftsTable(index);
+    const leftOver = this.#db
+      .prepare(
+        `SELECT EXISTS (SELECT 1 FROM ${table}_data WHERE id NOT IN ${HEAD}) OR EXISTS (SELECT 1 FROM ${table}_docsize)`,
+      )
+      .pluck();
+    if (leftOver.get() === 0) return;
+    const blank = blankHead();
+    if ((await this.#step(mayGoOn, () => this.#setHead(table, blank))) === STOPPED) return;
+    for (const part of ['data', 'idx', 'docsize'] as const) {
+      const remove = this.#db.prepare(
+        `DELETE FROM ${table}_${part} ${part === 'data' ? `WHERE id NOT IN ${HEAD}` : ''} LIMIT ${REMOVED_ROWS[part]}`,
+      );
+      for (;;) {
+        const removed = await this.#step(mayGoOn, () => remove.run().changes);
+        if (removed === STOPPED) return;
+        if (removed === 0) break;
+      }
+    }
+  }
+
+  /** Copies the index of a side file into an index that is empty and does not answer. */
+  async copy(sidePath: string, index: IndexName, mayGoOn: StepCheck): Promise<void> {
+    const table = ftsTable(index);
+    this.#db.prepare('ATTACH ? AS side').run(sidePath);
+    try {
+      for (const part of ['data', 'idx', 'docsize'] as const) {
+        if ((await this.#copyTable(part, `${table}_${part}`, mayGoOn)) === STOPPED) return;
+      }
+      // Last, so that the index stays empty until it is whole.
+      const head = this.#db.prepare(`SELECT id, block FROM side.${SIDE_TABLE}_data WHERE id IN ${HEAD}`).all() as Head;
+      await this.#step(mayGoOn, () => this.#setHead(table, head));
+    } finally {
+      this.#db.exec('DETACH side');
+    }
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  async #copyTable(part: keyof typeof KEYS, table: string, mayGoOn: StepCheck): Promise<unknown> {
+    const source = `side.${SIDE_TABLE}_${part}`;
+    const key = KEYS[part].join(', ');
+    const marks = KEYS[part].map(() => '?').join(', ');
+    const wanted = part === 'data' ? `id NOT IN ${HEAD}` : 'TRUE';
+    // Ids may be beyond what a number holds exactly.
+    const lastOfStep = this.#db
+      .prepare(
+        `SELECT ${key} FROM ${source} WHERE (${key}) > (${marks}) ORDER BY ${key} LIMIT 1 OFFSET ${COPIED_ROWS[part] - 1}`,
+      )
+      .raw()
+      .safeIntegers();
+    const between = this.#db.prepare(
+      `INSERT INTO main.${table} SELECT * FROM ${source} WHERE (${key}) > (${marks}) AND (${key}) <= (${marks}) AND ${wanted}`,
+    );
+    const above = this.#db.prepare(
+      `INSERT INTO main.${table} SELECT * FROM ${source} WHERE (${key}) > (${marks}) AND ${wanted}`,
+    );
+    let after: unknown[] = KEYS[part].map(() => -1n);
+    for (;;) {
+      const upTo = lastOfStep.get(...after) as unknown[] | undefined;
+      const copied = await this.#step(mayGoOn, () =>
+        upTo === undefined ? above.run(...after) : between.run(...after, ...upTo),
+      );
+      if (copied === STOPPED || upTo === undefined) return copied;
+      after = upTo;
+    }
+  }
+
+  #setHead(table: string, head: Head): void {
+    for (const { id, block } of head)
+      this.#db.prepare(`UPDATE ${table}_data SET block = ? WHERE id = ?`).run(block, id);
+  }
+
+  #step<T>(mayGoOn: StepCheck, work: () => T): Promise<T | typeof STOPPED> {
+    return this.#writer.write(() => (mayGoOn(this.#db) ? work() : STOPPED));
+  }
+}
+
+type Head = { id: number; block: Buffer }[];
+
+/** The averages and the list of segments of an index without entries. */
+function blankHead(): Head {
+  const db = new Database(':memory:');
+  try {
+    createIndex(db, SIDE_TABLE);
+    return db.prepare(`SELECT id, block FROM ${SIDE_TABLE}_data WHERE id IN ${HEAD}`).all() as Head;
+  } finally {
+    db.close();
+  }
+}

@@ -1,0 +1,54 @@
+import { type BatchDefinition, defineBatch } from '../engine/define-task.js';
+import { type IdWindow, idWindows } from '../store/id-windows.js';
+import type { RebuildInput } from './inputs.js';
+import { type MemoryData, connectionOf } from './memory-data.js';
+import { type RebuildItem, beginRebuild, endRebuild, finishRebuild, runRebuild } from './rebuild-all.js';
+import { reindexWindows, finishUser } from './rebuild-user.js';
+
+/** What `rebuild_fts_index` did. */
+export interface RebuildResult {
+  /** Rows indexed anew. */
+  readonly rows: number;
+  /** Rows that others added, changed or deleted meanwhile and that were brought up to date; 0 in the per-user form. */
+  readonly replayed: number;
+  /** Entries without a row that were removed; 0 in the full form, whose new index begins empty. */
+  readonly removed: number;
+}
+
+// Rows of an item: the per-user form holds the write lock for one window.
+const USER_WINDOW_ROWS = 100;
+
+/**
+ * Rebuilds the full-text index while it is in use: searches and writes go on. Without `userId` a second index is made
+ * and swapped in; with it the user's rows are indexed anew in place. Items are windows of equally many rows, and in the full
+ * form shares of the merging that follows, each about as long as a window.
+ */
+const rebuildFtsIndex: BatchDefinition<RebuildInput, RebuildItem, RebuildResult, MemoryData, true> = defineBatch<
+  RebuildItem,
+  number,
+  RebuildResult,
+  RebuildInput,
+  MemoryData
+>({
+  async plan({ userId }, context) {
+    if (userId === undefined) return beginRebuild(context);
+    return idWindows(connectionOf(context), USER_WINDOW_ROWS, userId);
+  },
+
+  run(items, context, { userId }) {
+    if (userId === undefined) return runRebuild(items, context);
+    return reindexWindows(items as readonly IdWindow[], context, userId);
+  },
+
+  async finish(parts, context, { userId }) {
+    if (userId === undefined) return { ...(await finishRebuild(context)), removed: 0 };
+    const rows = parts.reduce((sum, part) => sum + part, 0);
+    return { rows, replayed: 0, removed: await finishUser(context, userId) };
+  },
+
+  async cleanup(context, { userId }) {
+    if (userId === undefined) await endRebuild(context);
+  },
+});
+
+export default rebuildFtsIndex;
