@@ -1,0 +1,23 @@
+import type { Row } from './runner/row.js';
+import { cancelLatency } from './rows/cancel-latency.js';
+import { embedCorpus } from './rows/embed-corpus.js';
+import { eventLoopDelay } from './rows/event-loop-delay.js';
+import { fullTextRebuild } from './rows/full-text-rebuild.js';
+import { noOpThroughput } from './rows/no-op-throughput.js';
+import { readingRecords } from './rows/reading-records.js';
+import { roundTrip } from './rows/round-trip.js';
+import { startDelay } from './rows/start-delay.js';
+import { tinyItems } from './rows/tiny-items.js';
+
+/** All rows, in the order in which they run. */
+export const ROWS: readonly Row[] = [
+  noOpThroughput,
+  roundTrip,
+  tinyItems,
+  embedCorpus,
+  eventLoopDelay,
+  startDelay,
+  cancelLatency,
+  readingRecords,
+  fullTextRebuild,
+];

@@ -1,0 +1,5 @@
+import { defineBatch } from 'treadle/task';
+import { vectorsOf } from './vectors.js';
+
+/** Embeds texts, one vector each. */
+export default defineBatch({ run: (texts: readonly string[]) => vectorsOf(texts) });
