@@ -33,15 +33,14 @@ export function inspectCloneable(value: unknown, budget: number): Cloneable {
     const prototype: unknown = Object.getPrototypeOf(object);
     const plain = prototype === Object.prototype || prototype === null || Array.isArray(object);
     if (!plain) return null;
-    const list = Array.isArray(object);
     // By index first, and no longer than the budget: a list of all keys of a long array costs a second.
-    for (let index = 0; list && index < object.length; index++) {
+    const indices = Array.isArray(object) ? object.length : 0;
+    for (let index = 0; index < indices; index++) {
       if (left-- <= 0) return null;
-      const found = visit(object[index], `${path}[${index}]`);
+      const found = visit((object as unknown[])[index], `${path}[${index}]`);
       if (found !== YES) return found;
     }
-    const keys = Object.keys(object);
-    for (const key of list ? keys.slice(object.length) : keys) {
+    for (const key of Object.keys(object).slice(indices)) {
       if (left-- <= 0) return null;
       const found = visit((object as Record<string, unknown>)[key], `${path}.${key}`);
       if (found !== YES) return found;
