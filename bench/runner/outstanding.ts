@@ -15,10 +15,3 @@ export async function keepOutstanding(
   await Promise.all(Array.from({ length: Math.min(outstanding, count) }, lane));
   return performance.now() - startedAt;
 }
-
-/** The milliseconds that `work` takes. */
-export async function timed(work: () => Promise<void>): Promise<number> {
-  const startedAt = performance.now();
-  await work();
-  return performance.now() - startedAt;
-}
