@@ -33,6 +33,8 @@ export function resolveChunkOptions(options: ChunkOptions = {}): ResolvedChunkOp
 // What a chunk taught fades by half with each later chunk, so that the size follows a drifting cost.
 const DECAY = 0.5;
 const MAX_GROWTH = 8;
+// The rest of a task is not split into chunks of less than this share of the target.
+const WORTHWHILE_SHARE = 1 / 16;
 // A chunk of `each` that runs so many times longer than meant is ended, and its rest cut again.
 const BOX_TARGETS = 2;
 
@@ -68,7 +70,9 @@ export class ChunkSizer {
       // Nothing measured yet: as small as the first.
       size = 1;
     }
-    if (rest !== null) size = Math.min(size, Math.ceil(rest / (2 * threads)));
+    // An even split ends where a chunk would hardly be worth its message.
+    const worthwhile = this.#items > 0 && this.#ms > 0 ? (WORTHWHILE_SHARE * targetMs * this.#items) / this.#ms : 1;
+    if (rest !== null) size = Math.min(size, Math.max(worthwhile, Math.ceil(rest / (2 * threads))));
     size = Math.max(min, Math.min(max, Math.floor(size)), 1);
     return rest === null ? size : Math.min(size, rest);
   }

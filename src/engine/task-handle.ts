@@ -39,7 +39,7 @@ export class TaskHandle<Result = unknown> {
    *   TASK_MODULE_FAILED, UNSERIALIZABLE; `cause` is what the task threw.
    */
   async result(): Promise<Result> {
-    await this.settled();
+    await this.#task.whenSettled();
     const { settlement } = this.#task;
     if (settlement?.status === 'completed') return settlement.value as Result;
     if (settlement?.status === 'failed') throw settlement.error;
@@ -48,17 +48,8 @@ export class TaskHandle<Result = unknown> {
 
   /** The final record. Never rejects. */
   async settled(): Promise<SettledRecord> {
-    const task = this.#task;
-    if (task.settlement === null) {
-      await new Promise<void>((resolve) => {
-        const leave = task.watch(() => {
-          if (task.settlement === null) return;
-          leave();
-          resolve();
-        });
-      });
-    }
-    return task.snapshot() as SettledRecord;
+    await this.#task.whenSettled();
+    return this.#task.snapshot() as SettledRecord;
   }
 
   /** Asks the task to stop, and returns its record. Cancelling twice, or a settled task, changes nothing. */

@@ -2,7 +2,7 @@ import { EventEmitter } from 'eventemitter3';
 import type { Ticker } from './clock.js';
 import { TreadleError, describeValue, invalidArgument } from './errors.js';
 import type { TaskEvents } from './events.js';
-import { Execution } from './execution.js';
+import { Execution, type ExecutionHost } from './execution.js';
 import {
   type ResolvedOptions,
   SAMPLE_MS,
@@ -75,6 +75,7 @@ export class TaskManager<
   readonly #records: Records;
   readonly #hooks = new Set<(record: SettledRecord) => unknown>();
   readonly #settledCounts: Record<TerminalStatus, number> = { completed: 0, failed: 0, cancelled: 0 };
+  readonly #executionHost: ExecutionHost;
   readonly #observer: TaskObserver & HandleHost;
   #threads: number;
   #submitted = 0;
@@ -98,10 +99,22 @@ export class TaskManager<
       onChange: () => this.#scheduler.pump(),
     });
     this.#scheduler = new Scheduler(
-      { lanes: this.#lanes, typeOf: (name) => this.#typeOf(name), execute: (task) => this.#execute(task) },
+      {
+        lanes: this.#lanes,
+        typeOf: (name) => this.#typeOf(name),
+        execute: (task) => new Execution(task, this.#typeOf(task.identity.type), this.#executionHost),
+      },
       this.#options.maxConcurrentTasks,
     );
     this.#records = new Records(this.#options.history, clock, (task) => this.#recordOf(task));
+    this.#executionHost = {
+      lanes: this.#lanes,
+      clock,
+      threads: () => this.#threads,
+      onReady: (execution) => this.#scheduler.wake(execution),
+      onRested: (execution) => this.#scheduler.catchUp(execution),
+      onMessages: (task, messages) => this.#onMessages(task, messages),
+    };
     this.#observer = {
       onTransition: (task) => this.#onTransition(task),
       record: (task) => this.#recordOf(task),
@@ -311,17 +324,6 @@ export class TaskManager<
     if (typeof id !== 'string' || id === '') throw invalidArgument('id()', 'a function that returns a string', id);
     if (this.#records.has(id)) throw invalidArgument('id()', 'a function that returns a new id each time', id);
     return id;
-  }
-
-  #execute(task: Task): Execution {
-    return new Execution(task, this.#typeOf(task.identity.type), {
-      lanes: this.#lanes,
-      clock: this.#options.clock,
-      threads: () => this.#threads,
-      onReady: (execution) => this.#scheduler.wake(execution),
-      onRested: (execution) => this.#scheduler.catchUp(execution),
-      onMessages: (of, messages) => this.#onMessages(of, messages),
-    });
   }
 
   #cancel(task: Task): void {

@@ -1,5 +1,6 @@
 import { exceedsBytes } from './cloneable.js';
 import type { Clock } from './clock.js';
+import { type Deferred, deferred } from './deferred.js';
 import type { TreadleError } from './errors.js';
 import type { Items } from './item-source.js';
 import type { ListNode } from './linked-list.js';
@@ -68,6 +69,7 @@ export class Task {
   readonly #observer: TaskObserver;
   #updatedAt: number;
   #completedAt: number | null = null;
+  #whenSettled: Deferred<void> | null = null;
   #stage: string | null = null;
   #progress: Progress | null = null;
   #messages: readonly TaskMessage[] = NO_MESSAGES;
@@ -121,7 +123,16 @@ export class Task {
     this.work = null;
     this.#completedAt = this.#clock.now();
     if (settlement.status === 'completed') this.#progress?.complete();
-    return this.#move(settlement.status);
+    const moved = this.#move(settlement.status);
+    this.#whenSettled?.resolve();
+    return moved;
+  }
+
+  /** Resolves when the task has settled. Made on demand. */
+  whenSettled(): Promise<void> {
+    if (this.settlement !== null) return Promise.resolve();
+    this.#whenSettled ??= deferred<void>();
+    return this.#whenSettled.promise;
   }
 
   /** Something besides the status has changed. */

@@ -105,7 +105,8 @@ export class ThreadFlight implements Flight {
   #closeWhenComplete(): void {
     const answer = this.#answer;
     if (answer === null || this.#flushes < answer.flushes || this.#outcome === undefined) return;
-    this.#close({ ...this.#outcome, ms: answer.ms, shape: answer.shape ?? null });
+    // The outcome came in a message and is nobody else's: no copy.
+    this.#close(Object.assign(this.#outcome, { ms: answer.ms, shape: answer.shape ?? null }));
   }
 
   #close(outcome: Outcome): void {

@@ -34,6 +34,7 @@ export class ThreadPool implements Lanes {
   }
 
   grow(chunks: number): void {
+    if (this.#count('cold') === 0) return;
     let wanted = chunks - this.#count('booting');
     for (const lane of this.#lanes) {
       // A lane that leaves counts until its thread is gone: never more threads than asked for.
