@@ -8,9 +8,9 @@ import { SIDE_TABLE } from './side-index.js';
 // https://sqlite.org/fts5.html#the_data_table
 const HEAD = '(1, 10)';
 
-// What one step copies or deletes: about 4 ms each.
-const COPIED_ROWS = { data: 400, idx: 5_000, docsize: 5_000 } as const;
-const REMOVED_ROWS = { data: 1_500, idx: 10_000, docsize: 10_000 } as const;
+// What one step copies or deletes: about 5 ms each.
+const COPIED_ROWS = { data: 800, idx: 5_000, docsize: 10_000 } as const;
+const REMOVED_ROWS = { data: 2_000, idx: 10_000, docsize: 20_000 } as const;
 const KEYS = { data: ['id'], idx: ['segid', 'term'], docsize: ['id'] } as const;
 
 const STOPPED = Symbol('stopped');

@@ -109,13 +109,15 @@ describe('cutting', () => {
     );
   });
 
-  it('splits the tail, so that no thread works on alone', () => {
+  it('splits the tail, so that no thread works on alone, down to chunks that are hardly worth a message', () => {
     fc.assert(
       fc.property(cutting, (given) => {
         const wrong: string[] = [];
         cutAll(given, (cut, { rest }) => {
           const share = Math.max(given.options.min, Math.ceil(rest / (2 * given.threads)));
-          if (cut.fresh && cut.to - cut.from > share) wrong.push(`${cut.to - cut.from} of ${rest}`);
+          const size = cut.to - cut.from;
+          const worthwhile = size * Math.min(...given.costsMs) > given.options.targetMs / 16;
+          if (cut.fresh && size > share && worthwhile) wrong.push(`${size} of ${rest}`);
         });
         expect(wrong).toEqual([]);
       }),

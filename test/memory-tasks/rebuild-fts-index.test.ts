@@ -3,6 +3,7 @@ import type Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { beginBuild } from '../../dist/store/index-build.js';
 import { currentIndex, ftsTable } from '../../dist/store/fts-index.js';
+import { idWindows } from '../../dist/store/id-windows.js';
 import { contentHash } from '../../dist/store/memory.js';
 import { sideIndexes } from '../../dist/store/side-index.js';
 import rebuild from '../../dist/tasks/rebuild-fts-index.js';
@@ -87,6 +88,49 @@ describe('rebuild_fts_index', () => {
     );
     expect(rows).toEqual([250, 250, 250, 149]);
     expect(items).toHaveLength(6);
+  });
+
+  it.each([
+    ['delete the last row', 'DELETE FROM memories WHERE id = (SELECT max(id) FROM memories)'],
+    ['delete many rows', 'DELETE FROM memories WHERE id % 3 = 0'],
+    [
+      'add a row',
+      `INSERT INTO memories (user_id, importance, created_at, content_hash, content) VALUES ('x', 0, 0, randomblob(9), 'x')`,
+    ],
+  ])('plans for every row when others %s between any two of its queries', (_, sql) => {
+    const { path } = filled();
+    const meddler = connection(path);
+    // A connection on which each query is followed by a change of somebody else.
+    const db = connection(path);
+    const prepare = db.prepare.bind(db);
+    const meddled: string[] = [];
+    const statement = (source: string) => {
+      const all = (...bound: unknown[]): unknown =>
+        after(
+          source,
+          prepare(source)
+            .pluck()
+            .all(...bound),
+        );
+      const get = (...bound: unknown[]): unknown =>
+        after(
+          source,
+          prepare(source)
+            .pluck()
+            .get(...bound),
+        );
+      return { pluck: () => ({ all, get }) };
+    };
+    const after = (source: string, result: unknown): unknown => {
+      meddler.exec(sql);
+      meddled.push(source);
+      return result;
+    };
+    const windows = idWindows(Object.assign(db, { prepare: statement as never }), 250, null);
+    expect(meddled.length).toBeGreaterThan(1);
+    const ids = meddler.prepare('SELECT id FROM memories WHERE id <= ?').pluck().all(ROWS) as number[];
+    const missed = ids.filter((id) => !windows.some(({ after: low, upTo }) => id > low && id <= upTo));
+    expect(missed).toEqual([]);
   });
 
   it('ends up right with rows that others add, change and delete at every stage of it', async () => {
