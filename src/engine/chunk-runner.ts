@@ -1,4 +1,4 @@
-import { deserialize } from 'node:v8';
+import { Deserializer } from 'node:v8';
 import { whereUnclonable } from './cloneable.js';
 import { ControlBlock } from './control-block.js';
 import { type BatchDefinition, type TaskDefinition, isDefinition } from './define-task.js';
@@ -172,8 +172,10 @@ export class ChunkRunner implements ContextHost {
   #decode(taskId: string, input: InputMessage): unknown {
     if ('value' in input) return input.value;
     if (!this.#inputs.has(taskId)) {
-      // v8.deserialize reads no shared memory, so the bytes are copied once.
-      this.#inputs.set(taskId, deserialize(new Uint8Array(input.shared).slice()));
+      // It reads no shared memory, so the bytes are copied once.
+      const deserializer = new Deserializer(new Uint8Array(input.shared).slice());
+      deserializer.readHeader();
+      this.#inputs.set(taskId, deserializer.readValue());
     }
     return this.#inputs.get(taskId);
   }

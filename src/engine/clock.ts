@@ -28,8 +28,13 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, fire, keepAlive = false) {
-    const timer = setTimeout(fire, Math.min(ms, MAX_DELAY_MS));
-    if (!keepAlive) timer.unref();
+    let timer: NodeJS.Timeout;
+    const wait = (restMs: number): void => {
+      const next = restMs > MAX_DELAY_MS ? () => wait(restMs - MAX_DELAY_MS) : fire;
+      timer = setTimeout(next, Math.min(restMs, MAX_DELAY_MS));
+      if (!keepAlive) timer.unref();
+    };
+    wait(ms);
     return () => clearTimeout(timer);
   },
   every(ms, fire) {

@@ -26,9 +26,11 @@ export class Closing {
   readonly #scheduler: Scheduler;
   readonly #lanes: Lanes;
   readonly #clock: Clock;
-  readonly #cancelled: string[];
+  readonly #onClosed: () => void;
+  #cancelled: string[] = [];
   readonly #interrupted: string[] = [];
-  readonly #report: Promise<CloseReport>;
+  #report: Promise<CloseReport> | null = null;
+  #done = false;
   readonly #deadline = deferred<void>();
   #stopDeadline: StopTimer = () => {};
   #deadlineAt = Infinity;
@@ -37,19 +39,13 @@ export class Closing {
     this.#scheduler = scheduler;
     this.#lanes = lanes;
     this.#clock = clock;
-    const waiting = [...scheduler.pending];
-    this.#cancelled = waiting.map((task) => task.id);
-    for (const task of waiting) {
-      scheduler.pending.remove(task);
-      task.settle({ status: 'cancelled' });
-    }
-    // A paused task could never end.
-    scheduler.paused = false;
-    this.#report = this.#close().finally(onClosed);
+    this.#onClosed = onClosed;
   }
 
   /** The report; the deadline is `timeoutMs` from now, unless an earlier one is set. */
-  until(timeoutMs: number): Promise<CloseReport> {
+  async until(timeoutMs: number): Promise<CloseReport> {
+    this.#report ??= this.#close();
+    if (this.#done) return this.#report;
     const at = this.#clock.monotonic() + timeoutMs;
     if (at < this.#deadlineAt) {
       this.#deadlineAt = at;
@@ -60,6 +56,14 @@ export class Closing {
   }
 
   async #close(): Promise<CloseReport> {
+    const waiting = [...this.#scheduler.pending];
+    this.#cancelled = waiting.map((task) => task.id);
+    for (const task of waiting) {
+      this.#scheduler.pending.remove(task);
+      task.settle({ status: 'cancelled' });
+    }
+    // A paused task could never end.
+    this.#scheduler.paused = false;
     const ended = this.#allLeft();
     await Promise.race([ended, this.#deadline.promise]);
     this.#stopDeadline();
@@ -75,6 +79,9 @@ export class Closing {
     }
     const alive = [...this.#scheduler.inProgress.keys()];
     await this.#lanes.close();
+    for (const execution of this.#scheduler.inProgress.values()) execution.proceed();
+    this.#done = true;
+    this.#onClosed();
     return { cancelled: this.#cancelled, interrupted: this.#interrupted, alive };
   }
 

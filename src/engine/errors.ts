@@ -11,7 +11,6 @@ export type TreadleErrorCode =
   | 'WORKER_OUT_OF_MEMORY'
   | 'TASK_MODULE_FAILED'
   | 'UNSERIALIZABLE'
-  | 'INTERRUPTED'
   | 'CLOSED';
 
 export interface TreadleErrorOptions {

@@ -102,8 +102,8 @@ export class Execution {
     return Math.min(spare, this.#host.threads());
   }
 
-  /** Goes on where there is nothing to send: called once after admission. */
-  start(): void {
+  /** Looks what comes next: after admission, and when the lanes have closed. */
+  proceed(): void {
     this.#advance();
   }
 
@@ -219,7 +219,8 @@ export class Execution {
       taskId: this.task.id,
       type: this.type.index,
       phase: this.#phase as Phase,
-      attempt: this.task.attempt,
+      // Chunks of items have a budget each.
+      attempt: this.#items === null ? this.task.attempt : 1,
       resends: 0,
       input: this.#input,
       describe: this.type.shape === null,
@@ -249,11 +250,13 @@ export class Execution {
         return this.#onFailed(chunk, errorOfThrown(this.task.identity, outcome), this.type.policy.retries);
       case 'lost': {
         if (this.stopping) return;
-        if (!outcome.claimed && !outcome.loading && chunk.resends < MAX_RESENDS) {
+        // Nor does a module have to have done it that was being loaded when the thread died, unless it happens again.
+        if (!outcome.claimed && chunk.resends < (outcome.loading ? 1 : MAX_RESENDS)) {
           this.#again.push({ ...chunk, resends: chunk.resends + 1 });
           return;
         }
-        const retries = outcome.loading ? 0 : Math.max(this.type.policy.retries, this.#items === null ? 0 : 1);
+        const ofBatch = this.#items !== null || (chunk.phase === 'plan' && this.type.shape?.kind === 'batch');
+        const retries = Math.max(this.type.policy.retries, ofBatch ? 1 : 0);
         return this.#onFailed(chunk, errorOfLost(this.task.identity, outcome), retries);
       }
       case 'unsendable':
@@ -326,6 +329,8 @@ export class Execution {
   /** Looks what comes next, now that something has changed. */
   #advance(): void {
     if (this.#phase === 'over') return;
+    // Nobody is left to clean up.
+    if (this.#phase === 'cleanup' && this.#flights.length === 0 && this.#host.lanes.closed) return this.#settle();
     // An iterator knows its total once it has ended.
     if (this.#items !== null && !this.stopping) this.task.progress.setTotal(this.#items.total);
     if (this.#flights.length === 0 && this.#phase !== 'cleanup') {
@@ -355,7 +360,7 @@ export class Execution {
 
   #cleanUp(): void {
     const nothingToDo = this.type.shape?.cleanup === false || this.type.shape?.kind === 'task';
-    if (!this.#ran || nothingToDo) return this.#settle();
+    if (!this.#ran || nothingToDo || this.#host.lanes.closed) return this.#settle();
     this.#stopGrace?.();
     this.#stopGrace = null;
     this.#phase = 'cleanup';
@@ -367,8 +372,13 @@ export class Execution {
     this.#stopGrace?.();
     this.#stopTimeout?.();
     if ('shared' in this.#input) this.#host.lanes.forget(this.task.id);
-    if (this.#end !== null) this.#settleTask(this.#end);
-    this.#leave();
+    // What was counted in flight has been acknowledged, or is lost.
+    if (this.#items !== null) this.sample();
+    try {
+      if (this.#end !== null) this.#settleTask(this.#end);
+    } finally {
+      this.#leave();
+    }
   }
 
   #settleTask(end: Settlement): void {

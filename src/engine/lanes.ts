@@ -74,6 +74,8 @@ export interface Lanes {
   warmUp(): Promise<readonly { readonly type: number; readonly outcome: Outcome }[]>;
   /** Changes the number of lanes; one that works ends when it has left its work. */
   resize(max: number): void;
+  /** No chunk will be taken any more. */
+  readonly closed: boolean;
   /** Lanes whose thread lives. */
   live(): number;
   /** Lanes with a flight. */

@@ -18,6 +18,7 @@ export class Progress {
   #toldDone = 0;
   #toldTotal: number | null = null;
   #completed = false;
+  #ended = false;
 
   get done(): number {
     return this.#acknowledged + this.#inFlight;
@@ -52,7 +53,9 @@ export class Progress {
     return changed;
   }
 
-  complete(): void {
+  end(completed: boolean): void {
+    this.#ended = true;
+    if (!completed) return;
     this.#completed = true;
     this.#inFlight = 0;
     if (this.#total !== null) this.#acknowledged = this.#total;
@@ -69,7 +72,7 @@ export class Progress {
       itemsTotal: total,
       fraction: total === null && !this.#completed ? null : this.#fraction,
       rate,
-      etaMs: total === null || rate === null || rate === 0 || this.#completed ? null : ((total - done) / rate) * 1_000,
+      etaMs: total === null || rate === null || rate === 0 || this.#ended ? null : ((total - done) / rate) * 1_000,
     });
   }
 }

@@ -92,6 +92,7 @@ export interface Notes {
 /** Thread to host, once: the thread is up, and this is how to wake it. */
 export interface HelloMessage {
   readonly hello: MessagePort;
+  readonly threadId: number;
 }
 
 /** Thread to host, once: what `ctx.perThread` made is disposed of. */

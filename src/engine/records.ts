@@ -103,7 +103,10 @@ export class Records {
     if (status !== undefined && !TASK_STATUSES.includes(status)) {
       throw invalidArgument('status', `one of ${TASK_STATUSES.join(', ')}`, status);
     }
-    for (const name of ['type', 'resourceId', 'group', 'owner'] as const) key(name, options[name]);
+    for (const name of ['type', 'resourceId', 'group', 'owner'] as const) {
+      refuseUndefined(name, options);
+      key(name, options[name]);
+    }
     this.#history.evictExpired();
     const records: TaskRecord[] = [];
     let last = 0;
@@ -129,7 +132,13 @@ export class Records {
 /** A slip in a scope must not show the tasks of everybody. */
 function ownerOf(scope: OwnerScope): string | null {
   onlyKeys('scope', scope, ['owner']);
+  refuseUndefined('owner', scope);
   return key('owner', scope.owner);
+}
+
+/** A filter that somebody meant to set, as `{ owner: user?.id }`, must not turn into none. */
+function refuseUndefined<Key extends string>(name: Key, options: { readonly [Name in Key]?: unknown }): void {
+  if (name in options && options[name] === undefined) throw invalidArgument(name, 'a string, or left out', undefined);
 }
 
 function readCursor(cursor: unknown): number {

@@ -91,7 +91,7 @@ export class Scheduler {
       execution.usedMs = this.#leastUsed();
       this.inProgress.set(task.id, execution);
       const slot = this.#limit(() => {
-        execution.start();
+        execution.proceed();
         return execution.left;
       });
       void slot.then(() => this.#release(execution));

@@ -1,4 +1,4 @@
-import { serialize } from 'node:v8';
+import { Serializer } from 'node:v8';
 import { exceedsBytes, whereUnclonable } from './cloneable.js';
 import { TreadleError } from './errors.js';
 import type { Chunk } from './lanes.js';
@@ -14,7 +14,11 @@ export function packInput(task: Task): InputMessage | TreadleError {
   if (!exceedsBytes(input, INLINE_INPUT_BYTES)) return { value: input };
   let bytes: Buffer;
   try {
-    bytes = serialize(input);
+    // Not v8.serialize(): that brings a Buffer back as a Buffer, where a message makes it a Uint8Array.
+    const serializer = new Serializer();
+    serializer.writeHeader();
+    serializer.writeValue(input);
+    bytes = serializer.releaseBuffer();
   } catch (error) {
     // Shared memory and ports have no bytes, but a message may carry them.
     return whereUnclonable(input) === '' ? { value: input } : unserializable(task, 'input', input, error);

@@ -12,6 +12,7 @@ import {
   onlyKeys,
   resolveOptions,
 } from './options.js';
+import { reviveThrown, serializeThrown } from './protocol.js';
 import { type ListOptions, type OwnerScope, Records, type TaskPage } from './records.js';
 import { Scheduler } from './scheduler.js';
 import { type CloseOptions, type CloseReport, Closing } from './closing.js';
@@ -82,6 +83,7 @@ export class TaskManager<
   #active = 0;
   #ticker: Ticker | null = null;
   #closing: Closing | null = null;
+  #closed = false;
 
   /** @throws TreadleError INVALID_ARGUMENT, TASK_MODULE_FAILED (a module's file is not there), UNSERIALIZABLE (`data`). */
   constructor(options: TaskManagerOptions<Types>) {
@@ -169,7 +171,10 @@ export class TaskManager<
     return this.get(id, scope);
   }
 
-  /** The tasks of a group that have settled since the last call, oldest first. Each is given out once; tasks in progress stay. */
+  /**
+   * The tasks of a group that have settled since the last call, oldest first. Each is given out once; tasks in progress
+   * stay. Groups of different owners are different groups: without an owner it is the group of the tasks without one.
+   */
   takeResults(group: string, scope: OwnerScope = {}): readonly SettledRecord[] {
     return this.#records.takeResults(group, scope);
   }
@@ -194,7 +199,8 @@ export class TaskManager<
 
   /** Lets no further task start and no further chunk be cut; chunks in flight end. Submitting goes on. */
   pause(): void {
-    this.#scheduler.paused = true;
+    // What is to end must be able to.
+    if (this.#closing === null) this.#scheduler.paused = true;
   }
 
   resume(): void {
@@ -237,6 +243,7 @@ export class TaskManager<
       if (type === undefined) continue;
       const subject = { id: 'ready()', type: type.name };
       if (outcome.kind === 'threw') throw errorOfThrown(subject, outcome);
+      this.#refuseWhenClosed();
       if (outcome.kind === 'lost') throw errorOfLost(subject, outcome);
       type.shape = outcome.shape ?? type.shape;
       if (type.shape?.kind === 'task' && type.policy.parallelism !== Infinity && type.policy.parallelism > 1) {
@@ -256,7 +263,7 @@ export class TaskManager<
   close(options: CloseOptions = {}): Promise<CloseReport> {
     onlyKeys('close options', options, ['timeoutMs']);
     const timeoutMs = duration('timeoutMs', options.timeoutMs, this.#closing === null ? 30_000 : Infinity);
-    this.#closing ??= new Closing(this.#scheduler, this.#lanes, this.#options.clock, () => this.#stopTicking());
+    this.#closing ??= new Closing(this.#scheduler, this.#lanes, this.#options.clock, () => this.#onClosed());
     return this.#closing.until(timeoutMs);
   }
 
@@ -389,11 +396,12 @@ export class TaskManager<
     } catch {
       // The listener for errors throws too: the warning below is what is left.
     }
-    process.emitWarning(error instanceof Error ? error : String(error), { code: 'TREADLE_LISTENER_ERROR' });
+    process.emitWarning(reviveThrown(serializeThrown(error)), { code: 'TREADLE_LISTENER_ERROR' });
   }
 
   /** Samples progress while there are tasks; that also is what keeps the process alive for them. */
   #keepTicking(): void {
+    if (this.#closed) return;
     if (this.#ticker !== null) this.#ticker.keepAlive(this.#active > 0);
     else if (this.#active > 0) this.#ticker = this.#options.clock.every(SAMPLE_MS, () => this.#tick());
   }
@@ -408,6 +416,11 @@ export class TaskManager<
       task.changed();
       this.#announce('progress', task);
     }
+  }
+
+  #onClosed(): void {
+    this.#closed = true;
+    this.#stopTicking();
   }
 
   #stopTicking(): void {

@@ -165,8 +165,10 @@ function resolvePolicy(
   if (onSettled !== undefined && typeof onSettled !== 'function') {
     throw invalidArgument(`${name}.onSettled`, 'a function', onSettled);
   }
+  let ownData: unknown;
   try {
-    structuredClone(data);
+    // A copy: every thread gets the same, whenever it starts.
+    ownData = structuredClone(data);
   } catch (error) {
     throw new TreadleError('UNSERIALIZABLE', `Expected \`${name}.data\` to be cloneable${whereUnclonable(data)}`, {
       cause: error,
@@ -174,7 +176,7 @@ function resolvePolicy(
   }
   return {
     schema: input ?? null,
-    data,
+    data: ownData,
     timeoutMs: duration(`${name}.timeoutMs`, policy.timeoutMs, Infinity),
     retries: integer(`${name}.retries`, policy.retries, 0, 0),
     parallelism: integer(`${name}.parallelism`, policy.parallelism, 1, Infinity),

@@ -122,7 +122,7 @@ export class Task {
     this.stopping = null;
     this.work = null;
     this.#completedAt = this.#clock.now();
-    if (settlement.status === 'completed') this.#progress?.complete();
+    this.#progress?.end(settlement.status === 'completed');
     const moved = this.#move(settlement.status);
     this.#whenSettled?.resolve();
     return moved;

@@ -60,6 +60,7 @@ export class ThreadLane implements FlightLane {
   #spoiled = false;
   #stopRetry: StopTimer | null = null;
   #onRetired: (() => void) | null = null;
+  #retiring: Promise<void> | null = null;
   #closed: Promise<void> | null = null;
 
   constructor(options: ThreadLaneOptions) {
@@ -117,7 +118,9 @@ export class ThreadLane implements FlightLane {
     this.#flight = flight;
     this.#control.launch(this.#epoch, 1);
     pool.run(messageOf(chunk, this.#epoch)).then(
-      (answer) => {
+      (answer: ChunkAnswer | null | undefined) => {
+        // Piscina takes `null` for "no error", so that an uncaught `throw null` looks like an answer.
+        if (answer === null || answer === undefined) return this.#onRunRejected(flight, worker, answer);
         // Node remembers that a module failed to load. A new thread does not.
         if (answer.outcomes.some(isModuleFailure)) this.#spoiled = true;
         else this.warmTypes.add(chunk.type);
@@ -133,7 +136,14 @@ export class ThreadLane implements FlightLane {
   }
 
   /** Lets the thread dispose of what it keeps warm, then ends it. The lane is cold afterwards. */
-  async retire(): Promise<void> {
+  retire(): Promise<void> {
+    this.#retiring ??= this.#retire().finally(() => {
+      this.#retiring = null;
+    });
+    return this.#retiring;
+  }
+
+  async #retire(): Promise<void> {
     if (this.state === 'idle' && this.#wakePort !== null) {
       // Not idle any more, so that no chunk is sent meanwhile.
       this.state = 'booting';
@@ -155,7 +165,7 @@ export class ThreadLane implements FlightLane {
   }
 
   async #close(): Promise<void> {
-    if (this.state === 'idle') await this.retire();
+    if (this.state === 'idle' || this.#retiring !== null) await this.retire();
     await this.#destroy('closed');
   }
 
@@ -181,7 +191,10 @@ export class ThreadLane implements FlightLane {
 
   #onMessage(message: ThreadMessage): void {
     if ('hello' in message) {
-      this.#worker = this.#pool?.threads[0] ?? null;
+      const worker = this.#pool?.threads[0] ?? null;
+      // What a thread that died at once had still to say is heard when the next one boots already.
+      if (this.#wakePort !== null || worker?.threadId !== message.threadId) return;
+      this.#worker = worker;
       this.#wakePort = message.hello;
       message.hello.unref();
       this.#bootFailures = 0;
@@ -269,7 +282,7 @@ function isModuleFailure(outcome: MemberOutcome | undefined): boolean {
   return outcome?.kind === 'threw' && outcome.code === 'TASK_MODULE_FAILED';
 }
 
-const EXITED = /^worker exited with code: (\d+)$/;
+const EXITED = /^worker exited with code: (-?\d+)$/;
 
 function exitCodeOf(error: unknown): number | null {
   const match = error instanceof Error ? EXITED.exec(error.message) : null;

@@ -22,6 +22,8 @@ export class ThreadPool implements Lanes {
   /** Lanes that are on their way out after a `resize`. */
   readonly #leaving = new Set<ThreadLane>();
   readonly #warmUps = new Map<ThreadLane, { type: number; resolve: (outcome: Outcome) => void }[]>();
+  readonly #warming = new Set<Flight>();
+  #closed = false;
   #stopIdleTimer: StopTimer | null = null;
 
   constructor(options: ThreadPoolOptions) {
@@ -30,7 +32,10 @@ export class ThreadPool implements Lanes {
   }
 
   free(): number {
-    return this.#count('idle') + this.#count('broken');
+    const idle = this.#count('idle');
+    if (idle > 0 || this.#count('busy') + this.#count('booting') > 0) return idle;
+    // With no thread to be had at all, work must fail rather than wait for ever.
+    return this.#count('broken');
   }
 
   grow(chunks: number): void {
@@ -70,23 +75,28 @@ export class ThreadPool implements Lanes {
   /** Warm-ups go before tasks, or a busy pool would never get to them. */
   #continueWarmUps(): void {
     for (const [lane, jobs] of this.#warmUps) {
-      if (lane.state === 'cold') lane.boot();
+      if (lane.state === 'cold' && this.live() < this.#lanes.length) lane.boot();
       if (lane.state !== 'idle' && lane.state !== 'broken') continue;
       const job = jobs.shift();
       if (jobs.length === 0) this.#warmUps.delete(lane);
       if (job === undefined) continue;
-      void lane
-        .send(loadChunk(job.type), () => {})
-        .outcome.then((outcome) => {
-          job.resolve(outcome);
-          this.#onLaneChange();
-        });
+      const flight = lane.send(loadChunk(job.type), () => {});
+      this.#warming.add(flight);
+      void flight.outcome.then((outcome) => {
+        this.#warming.delete(flight);
+        job.resolve(outcome);
+        this.#onLaneChange();
+      });
     }
   }
 
   resize(max: number): void {
     this.#addLanes(max);
-    for (const lane of this.#lanes.splice(max)) this.#leaving.add(lane);
+    for (const lane of this.#lanes.splice(max)) {
+      this.#leaving.add(lane);
+      for (const job of this.#warmUps.get(lane) ?? []) job.resolve(NOT_WARMED);
+      this.#warmUps.delete(lane);
+    }
     this.#onLaneChange();
   }
 
@@ -109,11 +119,18 @@ export class ThreadPool implements Lanes {
     return busy;
   }
 
-  /** Waits for all lanes but those that still work: they end by themselves when they have left their work. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Waits for all lanes but those with a task: they end by themselves when they have left it. */
   async close(): Promise<void> {
-    this.#warmUps.clear();
+    this.#closed = true;
     this.resize(0);
     this.#stopIdleTimer?.();
+    // Loading a module belongs to no task, so nobody else ends it.
+    for (const flight of this.#warming) flight.kill();
+    await Promise.all([...this.#warming].map((flight) => flight.outcome));
     await Promise.all([...this.#leaving].filter((lane) => lane.state !== 'busy').map((lane) => lane.close()));
   }
 
@@ -142,7 +159,7 @@ export class ThreadPool implements Lanes {
   #onLaneChange(): void {
     for (const lane of this.#leaving) {
       if (lane.state === 'cold' || lane.state === 'closed') this.#leaving.delete(lane);
-      else if (lane.state === 'idle') void lane.close();
+      else if (lane.state !== 'busy') void lane.close();
     }
     this.#continueWarmUps();
     this.#watchIdle();
@@ -161,6 +178,9 @@ export class ThreadPool implements Lanes {
     });
   }
 }
+
+/** What became of loading on a lane that left meanwhile. */
+const NOT_WARMED: Outcome = { kind: 'stopped', ms: 0, shape: null };
 
 function rank(lane: ThreadLane, type: number): number {
   if (lane.state === 'broken') return -1;

@@ -2,7 +2,7 @@
  * What Piscina starts on each thread. It imports nothing of the user's, so it can't fail to load; task modules are
  * loaded inside, where a failure has an answer.
  */
-import { MessageChannel, parentPort, workerData } from 'node:worker_threads';
+import { MessageChannel, parentPort, threadId, workerData } from 'node:worker_threads';
 import { ChunkRunner } from './chunk-runner.js';
 import type { ChunkAnswer, ChunkMessage, HelloMessage, RetiredMessage, WakeMessage, WorkerBoot } from './protocol.js';
 
@@ -20,7 +20,7 @@ port1.on('message', (message: WakeMessage) => {
   }
 });
 port1.unref();
-host.postMessage({ hello: port2 } satisfies HelloMessage, [port2]);
+host.postMessage({ hello: port2, threadId } satisfies HelloMessage, [port2]);
 
 export default function runChunk(message: ChunkMessage): Promise<ChunkAnswer> {
   return runner.run(message);

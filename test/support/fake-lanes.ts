@@ -23,6 +23,7 @@ export class FakeLanes implements Lanes {
   /** Called when a lane is free again. */
   onChange: () => void = () => {};
   nowMs = 0;
+  readonly closed = false;
   readonly #flights = new Set<InFlight>();
   readonly #options: FakeLanesOptions;
 

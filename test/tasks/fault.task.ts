@@ -7,7 +7,7 @@ export type Fault =
   | { action: 'echo'; value?: unknown }
   | { action: 'throw'; error?: 'range' | 'rich' | 'null' | 'undefined' | 'string' | 'cause' | 'hostile' }
   | { action: 'exit'; code: number }
-  | { action: 'crash' }
+  | { action: 'crash'; with?: 'null' }
   | { action: 'reject' }
   | { action: 'unclonable'; shape?: 'function' | 'nested' | 'promise' | 'class' }
   | { action: 'oom' }
@@ -44,6 +44,7 @@ export default defineTask(async (fault: Fault, ctx: TaskContext<{ label: string 
       return process.exit(fault.code);
     case 'crash':
       setImmediate(() => {
+        if (fault.with === 'null') throw null;
         throw new RangeError('nobody caught this');
       });
       return never();
