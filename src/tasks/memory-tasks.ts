@@ -32,7 +32,7 @@ export type MemoryTasks = {
 // Enough texts to be worth a transaction, few enough for short ones.
 const EMBED_CHUNK = { min: 8, max: 500 };
 // Indexing locks nobody out, and each chunk opens the side file: longer chunks than usual.
-const REBUILD_CHUNK = { targetMs: 60, min: 2 };
+const REBUILD_CHUNK = { targetMs: 60 };
 const RETRIES = 2;
 
 /**

@@ -24,7 +24,8 @@ type Context = TaskContext<MemoryData>;
 /** Rows to index, or one of so many equal shares of merging what was indexed. */
 export type RebuildItem = IdWindow | { readonly mergeShareOf: number };
 
-const WINDOW_ROWS = 250;
+// A window is indexed by one statement, which can't be stopped and writes out what it has: longer ones are cheaper.
+const WINDOW_ROWS = { min: 100, max: 1_000 };
 // Merging takes about so much of the time of indexing.
 const MERGE_SHARE = 0.3;
 // Changes brought in at a time: some 10 ms. The transaction that swaps may be left a quarter as many.

@@ -16,7 +16,7 @@ export interface RebuildResult {
 }
 
 // Rows of an item: the per-user form holds the write lock for one window.
-const USER_WINDOW_ROWS = 100;
+const USER_WINDOW_ROWS = { min: 100, max: 100 };
 
 /**
  * Rebuilds the full-text index while it is in use: searches and writes go on. Without `userId` a second index is made

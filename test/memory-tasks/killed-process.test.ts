@@ -48,7 +48,7 @@ describe('a thread that is killed', () => {
     await thread.terminate();
     const context = handContext({ path }, { taskId: 'killed' });
     const { steps } = rebuild;
-    await steps.run?.(idWindows(connection(path), 100, null), context, {});
+    await steps.run?.(idWindows(connection(path), { min: 100, max: 100 }, null), context, {});
     expect(await steps.finish?.([], context, {})).toEqual({ rows: ROWS, replayed: 0, removed: 0 });
     await steps.cleanup?.(context, {});
     expectIndexMatchesRows(path);

@@ -42,8 +42,8 @@ describe('memoryTasks', () => {
     expect(await rebuild.result()).toEqual({ rows: 1_000, replayed: 0, removed: 0 });
     const fractions = seen.map((record) => record.progress.fraction ?? 0);
     expect(fractions).toEqual([...fractions].sort((one, other) => one - other));
-    // Four windows of rows and two shares of merging.
-    expect(seen.at(-1)?.progress).toMatchObject({ itemsDone: 6, itemsTotal: 6, fraction: 1 });
+    // Ten windows of rows and three shares of merging.
+    expect(seen.at(-1)?.progress).toMatchObject({ itemsDone: 13, itemsTotal: 13, fraction: 1 });
     expect(await (await tasks.submit('rebuild_fts_index', { input: { userId: 'ada' } })).result()).toMatchObject({
       rows: 1_000,
     });

@@ -3,7 +3,7 @@ import type Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { beginBuild } from '../../dist/store/index-build.js';
 import { currentIndex, ftsTable } from '../../dist/store/fts-index.js';
-import { idWindows } from '../../dist/store/id-windows.js';
+import { type IdWindow, idWindows } from '../../dist/store/id-windows.js';
 import { contentHash } from '../../dist/store/memory.js';
 import { sideIndexes } from '../../dist/store/side-index.js';
 import rebuild from '../../dist/tasks/rebuild-fts-index.js';
@@ -28,6 +28,10 @@ function filled(rows = ROWS): { path: string; db: Database.Database } {
 /** Spoils the index that answers: from now on it finds nothing. */
 function spoil(db: Database.Database): void {
   db.exec(`INSERT INTO ${ftsTable(currentIndex(db))} (${ftsTable(currentIndex(db))}) VALUES ('delete-all')`);
+}
+
+async function plan(path: string): Promise<IdWindow[]> {
+  return [...((await rebuild.steps.plan?.({}, handContext({ path }))) as readonly IdWindow[])];
 }
 
 function change(db: Database.Database, n: number): void {
@@ -73,64 +77,77 @@ describe('rebuild_fts_index', () => {
     expectIndexMatchesRows(path);
   });
 
-  it('plans windows of equally many rows however ids lie, so that progress means something', async () => {
-    const { path, db } = filled();
-    db.exec('DELETE FROM memories WHERE id BETWEEN 300 AND 900');
-    db.exec('UPDATE memories SET id = id * 1000 WHERE id > 1200');
-    const items = (await rebuild.steps.plan?.({}, handContext({ path }))) as {
-      after: number;
-      upTo: number;
-      mergeShareOf?: number;
-    }[];
-    const windows = items.filter((item) => item.mergeShareOf === undefined);
-    const rows = windows.map(({ after, upTo }) =>
-      db.prepare('SELECT count(*) FROM memories WHERE id > ? AND id <= ?').pluck().get(after, upTo),
-    );
-    expect(rows).toEqual([250, 250, 250, 149]);
-    expect(items).toHaveLength(6);
-  });
+  describe('that is planned', () => {
+    it.each([
+      ['lie close together', 'SELECT 1', 1_500],
+      ['have some gaps', 'DELETE FROM memories WHERE id % 9 = 0', 1_334],
+      [
+        'lie far apart',
+        'DELETE FROM memories WHERE id BETWEEN 300 AND 900; UPDATE memories SET id = id * 1000 WHERE id > 1200',
+        899,
+      ],
+      ['are all at the end', 'UPDATE memories SET id = id + 1000000', 1_500],
+    ])('has items of about equally many rows where ids %s, so that progress means something', async (_, sql, count) => {
+      const { path, db } = filled();
+      db.exec(sql);
+      const items = await plan(path);
+      const windows = items.filter((item) => 'after' in item);
+      const inWindow = db.prepare('SELECT count(*) FROM memories WHERE id > ? AND id <= ?').pluck();
+      const rows = windows.map(({ after, upTo }) => inWindow.get(after, upTo) as number);
+      expect(rows.reduce((sum, each) => sum + each)).toBe(count);
+      for (const each of rows.slice(0, -1)) expect([88, 89, 100]).toContain(each);
+      expect(rows.length).toBeLessThanOrEqual(15);
+      // After the windows come shares of merging.
+      expect(items.length - windows.length).toBe(Math.ceil(windows.length * 0.3));
+    });
 
-  it.each([
-    ['delete the last row', 'DELETE FROM memories WHERE id = (SELECT max(id) FROM memories)'],
-    ['delete many rows', 'DELETE FROM memories WHERE id % 3 = 0'],
-    [
-      'add a row',
-      `INSERT INTO memories (user_id, importance, created_at, content_hash, content) VALUES ('x', 0, 0, randomblob(9), 'x')`,
-    ],
-  ])('plans for every row when others %s between any two of its queries', (_, sql) => {
-    const { path } = filled();
-    const meddler = connection(path);
-    // A connection on which each query is followed by a change of somebody else.
-    const db = connection(path);
-    const prepare = db.prepare.bind(db);
-    const meddled: string[] = [];
-    const statement = (source: string) => {
-      const all = (...bound: unknown[]): unknown =>
-        after(
-          source,
-          prepare(source)
-            .pluck()
-            .all(...bound),
-        );
-      const get = (...bound: unknown[]): unknown =>
-        after(
-          source,
-          prepare(source)
-            .pluck()
-            .get(...bound),
-        );
-      return { pluck: () => ({ all, get }) };
-    };
-    const after = (source: string, result: unknown): unknown => {
-      meddler.exec(sql);
-      meddled.push(source);
-      return result;
-    };
-    const windows = idWindows(Object.assign(db, { prepare: statement as never }), 250, null);
-    expect(meddled.length).toBeGreaterThan(1);
-    const ids = meddler.prepare('SELECT id FROM memories WHERE id <= ?').pluck().all(ROWS) as number[];
-    const missed = ids.filter((id) => !windows.some(({ after: low, upTo }) => id > low && id <= upTo));
-    expect(missed).toEqual([]);
+    it('has at most 32 windows in a small table, and windows of 1,000 rows in a large one', () => {
+      const path = temporaryPath();
+      fill(path, 40_000, { contentOf: (n) => `row${n}` });
+      const db = connection(path);
+      expect(idWindows(db, { min: 100, max: 1_000 }, null)).toHaveLength(40);
+      expect(idWindows(db, { min: 100, max: 10_000 }, null)).toHaveLength(32);
+      expect(idWindows(db, { min: 100, max: 100 }, 'user1')).toHaveLength(134);
+    });
+
+    it.each([
+      ['delete the last row', 'DELETE FROM memories WHERE id = (SELECT max(id) FROM memories)'],
+      ['delete many rows', 'DELETE FROM memories WHERE id % 3 = 0'],
+      [
+        'add a row',
+        `INSERT INTO memories (user_id, importance, created_at, content_hash, content)
+         VALUES ('x', 0, 0, randomblob(9), 'x')`,
+      ],
+    ])('covers every row when others %s between any two of its queries', (_, sql) => {
+      for (const spread of [1, 10]) {
+        const { path } = filled(550);
+        const meddler = connection(path);
+        meddler.prepare('UPDATE memories SET id = id * ?').run(spread);
+        let queries = 0;
+        const afterwards = (result: unknown): unknown => {
+          queries++;
+          meddler.exec(sql);
+          return result;
+        };
+        const db = connection(path);
+        const prepare = db.prepare.bind(db);
+        // A connection on which each query is followed by a change of somebody else.
+        const statement = (source: string): unknown => ({
+          pluck: () => ({
+            all: (bound: unknown) => afterwards(prepare(source).pluck().all(bound)),
+            get: (bound: unknown) => afterwards(prepare(source).pluck().get(bound)),
+          }),
+        });
+        const windows = idWindows(Object.assign(db, { prepare: statement as never }), { min: 100, max: 100 }, null);
+        expect(queries).toBeGreaterThan(2);
+        const ids = meddler
+          .prepare('SELECT id FROM memories WHERE id <= ?')
+          .pluck()
+          .all(550 * spread) as number[];
+        const missed = ids.filter((id) => !windows.some(({ after, upTo }) => id > after && id <= upTo));
+        expect(missed).toEqual([]);
+      }
+    });
   });
 
   it('ends up right with rows that others add, change and delete at every stage of it', async () => {
