@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { Database } from 'better-sqlite3';
+import Sqlite, { type Database } from 'better-sqlite3';
 import type { TaskContext } from '../engine/define-task.js';
 import { currentIndex, otherIndex } from '../store/fts-index.js';
 import { type IdWindow, idWindows } from '../store/id-windows.js';
@@ -41,10 +41,12 @@ export async function beginRebuild(context: Context): Promise<RebuildItem[]> {
   const build = context.taskId;
   beginBuild(db, build);
   removeSideIndexes(pathOf(context));
-  await withShadowTables(context, (tables) =>
-    tables.wipe(targetIndex(db, build), (locked) => stillBuilds(locked, context)),
-  );
-  SideIndex.create(pathOf(context), build).close();
+  await orSuperseded(context, async () => {
+    await withShadowTables(context, (tables) =>
+      tables.wipe(targetIndex(db, build), (locked) => stillBuilds(locked, context)),
+    );
+    SideIndex.create(pathOf(context), build).close();
+  });
   const windows = idWindows(db, WINDOW_ROWS, null);
   const shares = Math.ceil(windows.length * MERGE_SHARE);
   return [...windows, ...Array.from({ length: shares }, () => ({ mergeShareOf: shares }))];
@@ -54,31 +56,28 @@ export async function beginRebuild(context: Context): Promise<RebuildItem[]> {
  * Indexes windows in the side file, and merges there. It may run again: what is indexed already stays, and a share of
  * merging too many or too early only leaves less or more of it to the end.
  */
-export function runRebuild(items: readonly RebuildItem[], context: Context): number {
-  checkBuild(connectionOf(context), context.taskId);
-  // Opened for each chunk: left open in a warm thread it would keep the space of a file that is long removed.
-  const side = SideIndex.open(pathOf(context), context.taskId);
-  try {
-    return side.transaction(() => {
-      let rows = 0;
-      for (const [at, item] of items.entries()) {
-        context.stage('mergeShareOf' in item ? 'merging' : 'indexing');
-        context.throwIfCancelled();
-        if ('mergeShareOf' in item) side.mergeShare(item.mergeShareOf);
-        else rows += side.fill(item);
-        context.progress(at + 1);
-      }
-      return rows;
-    });
-  } finally {
-    side.close();
-  }
+export function runRebuild(items: readonly RebuildItem[], context: Context): Promise<number> {
+  return orSuperseded(context, () => withSide(context, (side) => indexAndMerge(side, items, context)));
+}
+
+function indexAndMerge(side: SideIndex, items: readonly RebuildItem[], context: Context): number {
+  return side.transaction(() => {
+    let rows = 0;
+    for (const [at, item] of items.entries()) {
+      context.stage('mergeShareOf' in item ? 'merging' : 'indexing');
+      context.throwIfCancelled();
+      if ('mergeShareOf' in item) side.mergeShare(item.mergeShareOf);
+      else rows += side.fill(item);
+      context.progress(at + 1);
+    }
+    return rows;
+  });
 }
 
 /** Brings the new index into the store, then what changed meanwhile, and swaps. May run again from any point. */
 export async function finishRebuild(context: Context): Promise<BuildReport> {
   const db = connectionOf(context);
-  const done = reportOf(db, context.taskId) ?? (await swapIn(context));
+  const done = reportOf(db, context.taskId) ?? (await orSuperseded(context, () => swapIn(context)));
   // The new index answers: from here on nothing can be taken back, and cancelling has no effect.
   context.stage('removing the old index');
   await removeOld(context);
@@ -94,7 +93,7 @@ export async function endRebuild(context: Context): Promise<void> {
 async function swapIn(context: Context): Promise<BuildReport> {
   const db = connectionOf(context);
   const build = context.taskId;
-  const rows = await mergeSide(context);
+  const rows = mergeSide(context);
   context.stage('copying');
   const target = targetIndex(db, build);
   await withShadowTables(context, async (tables) => {
@@ -114,15 +113,32 @@ async function swapIn(context: Context): Promise<BuildReport> {
 }
 
 /** Merges the segments of the side file, and returns how many rows it has. */
-async function mergeSide(context: Context): Promise<number> {
+function mergeSide(context: Context): number {
   context.stage('merging');
+  return withSide(context, (side) => {
+    while (side.merge()) context.throwIfCancelled();
+    return side.count();
+  });
+}
+
+// Opened for each chunk: left open in a warm thread it would keep the space of a file that is long removed.
+function withSide<T>(context: Context, work: (side: SideIndex) => T): T {
   checkBuild(connectionOf(context), context.taskId);
   const side = SideIndex.open(pathOf(context), context.taskId);
   try {
-    while (side.merge()) context.throwIfCancelled();
-    return side.count();
+    return work(side);
   } finally {
     side.close();
+  }
+}
+
+/** A later build removes the side file, whatever an earlier one is doing with it: that is why it failed then. */
+async function orSuperseded<T>(context: Context, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Sqlite.SqliteError) checkBuild(connectionOf(context), context.taskId);
+    throw error;
   }
 }
 

@@ -72,9 +72,9 @@ describe('a process that is killed', () => {
     expectIndexMatchesRows(path);
   });
 
-  // The second time in `preparing` and `copying` is inside a write transaction.
+  // Looking in `preparing` and `copying` is done inside a write transaction.
   it.each([
-    ['preparing', '2'],
+    ['preparing', '1'],
     ['indexing', '3'],
     ['merging', '2'],
     ['copying', '2'],

@@ -3,9 +3,10 @@ import type Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { beginBuild } from '../../dist/store/index-build.js';
 import { currentIndex, ftsTable } from '../../dist/store/fts-index.js';
-import { type IdWindow, idWindows } from '../../dist/store/id-windows.js';
+import { idWindows } from '../../dist/store/id-windows.js';
 import { contentHash } from '../../dist/store/memory.js';
 import { sideIndexes } from '../../dist/store/side-index.js';
+import type { RebuildItem } from '../../dist/tasks/rebuild-all.js';
 import rebuild from '../../dist/tasks/rebuild-fts-index.js';
 import { handContext, runByHand } from '../support/memory-task.js';
 import {
@@ -30,8 +31,10 @@ function spoil(db: Database.Database): void {
   db.exec(`INSERT INTO ${ftsTable(currentIndex(db))} (${ftsTable(currentIndex(db))}) VALUES ('delete-all')`);
 }
 
-async function plan(path: string): Promise<IdWindow[]> {
-  return [...((await rebuild.steps.plan?.({}, handContext({ path }))) as readonly IdWindow[])];
+async function plan(path: string): Promise<RebuildItem[]> {
+  const { steps } = rebuild;
+  const planned = (await steps.plan?.({}, handContext({ path }))) as RebuildItem[] | undefined;
+  return planned ?? [];
 }
 
 function change(db: Database.Database, n: number): void {
@@ -122,7 +125,7 @@ describe('rebuild_fts_index', () => {
       for (const spread of [1, 10]) {
         const { path } = filled(550);
         const meddler = connection(path);
-        meddler.prepare('UPDATE memories SET id = id * ?').run(spread);
+        meddler.exec(`UPDATE memories SET id = -id; UPDATE memories SET id = -id * ${spread}`);
         let queries = 0;
         const afterwards = (result: unknown): unknown => {
           queries++;
@@ -229,7 +232,7 @@ describe('rebuild_fts_index', () => {
 
   describe('that is cancelled', () => {
     it.each([
-      ['preparing', 2],
+      ['preparing', 1],
       ['indexing', 2],
       ['merging', 2],
       ['copying', 2],
@@ -264,6 +267,19 @@ describe('rebuild_fts_index', () => {
     expect(existsSync(`${path}-fts-notes.txt`)).toBe(true);
   });
 
+  it('removes a large index step by step', async () => {
+    const { path, db } = filled(300);
+    db.unsafeMode(true);
+    db.exec(`WITH RECURSIVE ids (id) AS (SELECT 100 UNION ALL SELECT id + 1 FROM ids WHERE id < 15000)
+             INSERT INTO ${ftsTable('b')}_data SELECT id, x'00' FROM ids`);
+    let steps = 0;
+    const onCheck = (stage: string): void => void (stage === 'preparing' && steps++);
+    await runByHand(rebuild, {}, handContext({ path }, { onCheck }));
+    expect(steps).toBeGreaterThan(3);
+    expectIndexMatchesRows(path);
+    expectNoDebris(path);
+  });
+
   describe('begun twice at once', () => {
     it('lets the later one win, and the earlier one fail without a trace', async () => {
       const { path } = filled();
@@ -285,6 +301,27 @@ describe('rebuild_fts_index', () => {
       expectIndexMatchesRows(path);
       expectNoDebris(path);
     });
+
+    it.each(['indexing', 'merging'])(
+      'tells why the earlier one fails whose file is gone while it is %s',
+      async (stage) => {
+        const { path, db } = filled();
+        const other = connection(path);
+        // The later one removes the file when the earlier one has just made sure that it still builds.
+        const onStage = (present: string): void => {
+          if (present !== stage) return;
+          beginBuild(other, 'late');
+          for (const file of sideIndexes(path)) writeFileSync(file, 'no database');
+        };
+        const error: unknown = await runByHand(rebuild, {}, handContext({ path }, { onStage })).catch(
+          (thrown: unknown) => thrown,
+        );
+        expect(error).toMatchObject({ code: 'BUILD_SUPERSEDED' });
+        db.exec('UPDATE fts_state SET build = NULL');
+        expectIndexMatchesRows(path);
+        expectNoDebris(path);
+      },
+    );
 
     it.each(['merging', 'copying', 'catching up', 'swapping'])('holds while the earlier one is %s', async (stage) => {
       const { path, db } = filled();
