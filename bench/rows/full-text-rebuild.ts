@@ -36,7 +36,7 @@ interface Beside {
 async function run({ quick, rounds }: Effort): Promise<Measured> {
   const passages = corpus(quick ? 2_000 : 20_000);
   await using store = new FullTextStore(passages);
-  const rows = await store.fill(passages);
+  const rows = await store.addTexts(passages);
   const { online, sqlite } = await interleave(
     { online: () => store.rebuildOnline(), sqlite: () => store.rebuildBySqlite() },
     rounds,
@@ -75,7 +75,7 @@ async function longerTexts(
   const texts: string[] = [];
   for (let at = 0; at < passages.length; at += 3) texts.push(passages.slice(at, at + 3).join('\n'));
   await using store = new FullTextStore(texts);
-  await store.fill(texts);
+  await store.addTexts(texts);
   const times = await interleave(
     { online: () => store.rebuildOnline(), sqlite: () => store.rebuildBySqlite() },
     rounds,

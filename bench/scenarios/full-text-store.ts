@@ -30,7 +30,7 @@ export class FullTextStore implements AsyncDisposable {
   }
 
   /** Stores the passages for each user with `embed_batch`, and builds both indexes once. Resolves to the number of rows. */
-  async fill(passages: readonly string[]): Promise<number> {
+  async addTexts(passages: readonly string[]): Promise<number> {
     await this.#manager.ready();
     for (const userId of this.userIds) {
       const task = await this.#manager.submit('embed_batch', { input: { userId, contents: [...passages] } });
