@@ -3,7 +3,8 @@ import { inspectCloneable } from './cloneable.js';
 import { TreadleError, invalidArgument } from './errors.js';
 import { type Items, checkItems } from './item-source.js';
 import { MAX_KEY_LENGTH, MAX_META_BYTES, onlyKeys } from './options.js';
-import { type SettledRecord, checkPriority } from './task-record.js';
+import type { SettledHook } from './hooks.js';
+import { checkPriority } from './task-record.js';
 import {
   type ItemOf,
   type ItemsOf,
@@ -29,7 +30,7 @@ export interface SubmitPolicy {
   /** What to do with a duplicate. @default the type's, which is 'reject' */
   onDuplicate?: OnDuplicate;
   /** Called once when the task has settled. */
-  onSettled?: (record: SettledRecord) => unknown;
+  onSettled?: SettledHook;
 }
 
 type InputField<Input> = undefined extends Input ? { input?: Input } : { input: Input };
@@ -65,7 +66,7 @@ export interface Submission {
   readonly priority: number;
   readonly meta: unknown;
   readonly onDuplicate: OnDuplicate;
-  readonly onSettled: ((record: SettledRecord) => unknown) | null;
+  readonly onSettled: SettledHook | null;
 }
 
 const KEYS = ['input', 'items', 'resourceId', 'group', 'owner', 'priority', 'meta', 'onDuplicate', 'onSettled'];

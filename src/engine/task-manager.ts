@@ -3,6 +3,7 @@ import type { Ticker } from './clock.js';
 import { TreadleError, describeValue, invalidArgument } from './errors.js';
 import type { TaskEvents } from './events.js';
 import { Execution, type ExecutionHost } from './execution.js';
+import { Hooks, type SettledHook } from './hooks.js';
 import {
   type ResolvedOptions,
   SAMPLE_MS,
@@ -74,7 +75,7 @@ export class TaskManager<
   readonly #lanes: ThreadPool;
   readonly #scheduler: Scheduler;
   readonly #records: Records;
-  readonly #hooks = new Set<(record: SettledRecord) => unknown>();
+  readonly #hooks = new Hooks((error) => this.#onListenerError(error));
   readonly #settledCounts: Record<TerminalStatus, number> = { completed: 0, failed: 0, cancelled: 0 };
   readonly #executionHost: ExecutionHost;
   readonly #observer: TaskObserver & HandleHost;
@@ -222,11 +223,8 @@ export class TaskManager<
    * Calls `hook` once for each task that settles, with nobody reading. What it throws goes to the `listenerError`
    * event. Returns what unregisters it.
    */
-  onSettled(hook: (record: SettledRecord) => unknown): () => void {
-    if (typeof hook !== 'function') throw invalidArgument('hook', 'a function', hook);
-    const own = (record: SettledRecord): unknown => hook(record);
-    this.#hooks.add(own);
-    return () => void this.#hooks.delete(own);
+  onSettled(hook: SettledHook): () => void {
+    return this.#hooks.add(hook);
   }
 
   /**
@@ -362,10 +360,7 @@ export class TaskManager<
     this.#records.settle(task, record);
     this.#keepTicking();
     this.#announce(status, task);
-    for (const hook of task.hooks) this.#call(hook, record);
-    const typeHook = this.#typeOf(task.identity.type).policy.onSettled;
-    if (typeHook !== null) this.#call(typeHook, record);
-    for (const hook of this.#hooks) this.#call(hook, record);
+    this.#hooks.fire(record, task.hooks, this.#typeOf(task.identity.type).policy.onSettled);
   }
 
   #announce(event: Exclude<keyof TaskEvents, 'log' | 'listenerError'>, task: Task): void {
@@ -376,15 +371,6 @@ export class TaskManager<
   #emit<Event extends keyof TaskEvents>(event: Event, ...args: EventEmitter.EventArgs<TaskEvents, Event>): void {
     try {
       this.emit(event, ...args);
-    } catch (error) {
-      this.#onListenerError(error);
-    }
-  }
-
-  #call(hook: (record: SettledRecord) => unknown, record: SettledRecord): void {
-    try {
-      const returned = hook(record);
-      if (returned instanceof Promise) returned.catch((error: unknown) => this.#onListenerError(error));
     } catch (error) {
       this.#onListenerError(error);
     }

@@ -7,7 +7,7 @@ import { whereUnclonable } from './cloneable.js';
 import { TreadleError, invalidArgument } from './errors.js';
 import { duration, integer, onlyKeys } from './options.js';
 import type { ModuleShape } from './protocol.js';
-import type { SettledRecord } from './task-record.js';
+import type { SettledHook } from './hooks.js';
 
 type TypesOf<Definition> = Definition extends { readonly types?: infer Types } ? NonNullable<Types> : never;
 
@@ -60,7 +60,7 @@ export interface TaskPolicy<Data = unknown> {
   /** What to do with a duplicate. Only tasks with a `resourceId` can be duplicates. @default 'reject' */
   onDuplicate?: OnDuplicate;
   /** Called once for each task of this type when it has settled. */
-  onSettled?: (record: SettledRecord) => unknown;
+  onSettled?: SettledHook;
 }
 
 /** A task type: a module, and the policy it runs under. */
@@ -114,7 +114,7 @@ export interface ResolvedPolicy {
   readonly cancelGraceMs: number;
   readonly killable: boolean;
   readonly onDuplicate: OnDuplicate;
-  readonly onSettled: ((record: SettledRecord) => unknown) | null;
+  readonly onSettled: SettledHook | null;
 }
 
 const POLICY_KEYS = [

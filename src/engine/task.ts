@@ -2,6 +2,7 @@ import { exceedsBytes } from './cloneable.js';
 import type { Clock } from './clock.js';
 import { type Deferred, deferred } from './deferred.js';
 import type { TreadleError } from './errors.js';
+import type { SettledHook } from './hooks.js';
 import type { Items } from './item-source.js';
 import type { ListNode } from './linked-list.js';
 import { MAX_RESULT_BYTES } from './options.js';
@@ -62,7 +63,7 @@ export class Task {
   settlement: Settlement | null = null;
   #watchers: (() => void)[] = NO_WATCHERS;
   /** What the submitters want called when it has settled. */
-  hooks: readonly ((record: SettledRecord) => unknown)[] = NO_HOOKS;
+  hooks: readonly SettledHook[] = NO_HOOKS;
   /** Where it stands in the pending queue; null when it does not wait there. */
   place: ListNode<Task> | null = null;
   readonly #clock: Clock;

@@ -115,6 +115,22 @@ describe('the life of a task', () => {
     ]);
   });
 
+  it('calls a hook that another hook registers from the next task on', async () => {
+    const tasks = createTestManager();
+    const calls: string[] = [];
+    tasks.onSettled(({ id }) => {
+      calls.push(`first ${id}`);
+      tasks.onSettled((record) => void calls.push(`added ${record.id}`));
+    });
+    const [a, b] = [
+      await tasks.submit('fault', { input: { action: 'echo' }, meta: 'a' }),
+      await tasks.submit('fault', { input: { action: 'echo' }, meta: 'b' }),
+    ];
+    const ids = (await Promise.all([a.settled(), b.settled()])).map((record) => record.id);
+    const [one, other] = calls[0]?.endsWith(ids[0] ?? '') === true ? ids : ids.toReversed();
+    expect(calls).toEqual([`first ${one}`, `first ${other}`, `added ${other}`]);
+  });
+
   it('keeps at most 3 of 50 in progress, settles all, first in first out', async () => {
     const tasks = createTestManager({ maxConcurrentTasks: 3 });
     const started: string[] = [];
