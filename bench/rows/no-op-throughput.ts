@@ -19,8 +19,8 @@ export const noOpThroughput: Row = {
   about: `A function that returns its argument is submitted one by one, ${OUTSTANDING} at a time on their way, and each
 result is awaited and compared. With Treadle each is a task: checked, queued, run, settled, kept in the history with its
 whole record. With Piscina it is a bare \`run\`. Both have the same threads.`,
-  shortfall: `the main thread limits both, and it spends more than twice as much processor time on a task as on a bare
-\`run\`. Sending and receiving cost nearly the same; the rest is the record and what it takes to keep it true: admission and its slot, the
+  shortfall: `the main thread limits both, and it spends more processor time on a task than on a bare \`run\`; how much that
+shows depends on what else the machine does (0.50 × to 0.90 × in runs of one day). Sending and receiving cost nearly the same; the rest is the record and what it takes to keep it true: admission and its slot, the
 indexes by id, two transitions, the promises of \`submit\` and \`result\`. About a third of the difference is garbage collection, because
 a thousand waiting tasks live through a collection. Where tasks are this small, make them the items of one task (row 4).`,
   run,
