@@ -1,15 +1,8 @@
-import assert from 'node:assert/strict';
-import type { Piscina } from 'piscina';
-import { TaskManager, taskModule, taskType } from 'treadle';
-import { ratioFigure, medianFigure } from '../runner/figures.js';
-import { interleave } from '../runner/interleave.js';
-import { keepOutstanding } from '../runner/outstanding.js';
 import type { Effort, Measured, Row } from '../runner/row.js';
-import { THREADS, builtModule, defaultPiscina, piscinaWithOurOptions } from '../runner/threads.js';
-import type noOp from '../tasks/no-op.task.js';
+import { THREADS } from '../runner/threads.js';
+import { raceNoOps } from '../scenarios/no-op.js';
 
 const OUTSTANDING = 1_000;
-const GOAL = { atLeast: 0.85 };
 
 /** Row 2. */
 export const noOpThroughput: Row = {
@@ -28,39 +21,15 @@ a thousand waiting tasks live through a collection. Where tasks are this small, 
 
 async function run({ quick, rounds }: Effort): Promise<Measured> {
   const count = quick ? 2_000 : 20_000;
-  await using manager = new TaskManager({
-    types: { no_op: taskType(taskModule<typeof noOp>(builtModule('no-op.task'))) },
-    threads: { max: THREADS },
-  });
-  await using defaults = defaultPiscina('no-op.worker');
-  await using ours = piscinaWithOurOptions('no-op.worker');
-  await manager.ready();
-
-  const treadle = async (): Promise<number> => {
-    const before = manager.stats().completed;
-    const ms = await keepOutstanding(count, OUTSTANDING, async (at) => {
-      const task = await manager.submit('no_op', { input: at });
-      assert.equal(await task.result(), at);
-    });
-    assert.equal(manager.stats().completed - before, count);
-    const newest = manager.list({ limit: 200 }).records;
-    assert.ok(newest.every(({ status, startedAt, completedAt }) => status === 'completed' && startedAt <= completedAt));
-    return (count / ms) * 1_000;
-  };
-  const bare = (pool: Piscina) => async (): Promise<number> => {
-    const ms = await keepOutstanding(count, OUTSTANDING, async (at) => assert.equal(await pool.run(at), at));
-    return (count / ms) * 1_000;
-  };
-
-  const perSecond = await interleave({ treadle, defaults: bare(defaults), ours: bare(ours) }, rounds);
   return {
     config: { threads: THREADS, outstanding: OUTSTANDING, 'tasks a round': count },
-    figures: [
-      ratioFigure('Treadle against Piscina, its defaults', perSecond.treadle, perSecond.defaults, GOAL),
-      ratioFigure('Treadle against Piscina, our options', perSecond.treadle, perSecond.ours, GOAL),
-      medianFigure('Treadle', 'tasks/s', perSecond.treadle),
-      medianFigure('Piscina, its defaults', 'runs/s', perSecond.defaults),
-      medianFigure('Piscina, our options', 'runs/s', perSecond.ours),
-    ],
+    figures: await raceNoOps({
+      count,
+      outstanding: OUTSTANDING,
+      rounds,
+      figure: (ms) => (count / ms) * 1_000,
+      units: { treadle: 'tasks/s', piscina: 'runs/s' },
+      goal: { atLeast: 0.85 },
+    }),
   };
 }
