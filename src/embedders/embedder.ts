@@ -11,6 +11,8 @@ export interface Embedder {
   readonly dimensions: number;
   /** One L2-normalised vector a text, one after the other: texts × dimensions numbers, row-major. */
   embed(texts: readonly string[]): Float32Array | Promise<Float32Array>;
+  /** Gives back what it holds; called when its thread retires. */
+  close?(): void | Promise<void>;
 }
 
 /** @throws TreadleError INVALID_ARGUMENT */

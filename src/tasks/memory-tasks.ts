@@ -1,9 +1,10 @@
-import { isAbsolute, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { invalidArgument } from '../engine/errors.js';
 import { type TaskType, taskModule, taskType } from '../engine/task-type.js';
 import type embedBatch from './embed-batch.js';
 import { type EmbedBatchInput, type RebuildInput, embedBatchInput, rebuildInput } from './inputs.js';
-import type { EmbedderModule, MemoryData } from './memory-data.js';
+import { type EmbedderModule, checkEmbedderModule } from '../embedders/embedder-module.js';
+import type { MemoryData } from './memory-data.js';
 import type rebuildFtsIndex from './rebuild-fts-index.js';
 
 /** Which store the tasks work on. */
@@ -64,12 +65,5 @@ function checkOptions(options: unknown): MemoryData {
     throw invalidArgument('path', 'the path of a database file that threads can open', path);
   }
   if (embedder === undefined) return { path: resolve(path) };
-  if (typeof embedder !== 'object' || embedder === null) {
-    throw invalidArgument('embedder', 'an object { module, options }: each thread makes its own', embedder);
-  }
-  const module: unknown = embedder.module;
-  if (module !== undefined && !(typeof module === 'string' && (isAbsolute(module) || module.startsWith('file:')))) {
-    throw invalidArgument('embedder.module', 'an absolute path or a file URL string', module);
-  }
-  return { path: resolve(path), embedder };
+  return { path: resolve(path), embedder: checkEmbedderModule('embedder', embedder) };
 }

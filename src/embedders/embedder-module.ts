@@ -1,0 +1,59 @@
+import { isAbsolute } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { invalidArgument } from '../engine/errors.js';
+import { type Embedder, checkEmbedder } from './embedder.js';
+import { type HashingOptions, hashingEmbedder } from './hashing-embedder.js';
+
+/** Names an embedder, so that each thread can make its own. */
+export interface EmbedderModule {
+  /**
+   * A module whose default export is a function that returns an embedder, or a promise of one: an absolute path, a file
+   * URL, or a subpath of this package such as `'treadle/embedders/static'`. @default the hashing embedder
+   */
+  readonly module?: string;
+  /** Given to that function. Must be cloneable. */
+  readonly options?: unknown;
+  /**
+   * False where a thread must not be ended while it embeds: a task that does so is only ever asked to stop.
+   *
+   * @default true
+   */
+  readonly killable?: boolean;
+}
+
+/** @throws TreadleError INVALID_ARGUMENT */
+export function checkEmbedderModule(name: string, value: unknown): EmbedderModule {
+  if (typeof value !== 'object' || value === null) {
+    throw invalidArgument(name, 'an object { module, options }: each thread makes its own', value);
+  }
+  const { module, killable } = value as { module?: unknown; killable?: unknown };
+  if (module !== undefined && !(typeof module === 'string' && isLoadable(module))) {
+    throw invalidArgument(`${name}.module`, "an absolute path, a file URL string or 'treadle/embedders/…'", module);
+  }
+  if (killable !== undefined && typeof killable !== 'boolean') {
+    throw invalidArgument(`${name}.killable`, 'a boolean', killable);
+  }
+  return value as EmbedderModule;
+}
+
+/**
+ * Makes the embedder that is named, in this process or thread.
+ *
+ * @example openStore({ path, embedder: await loadEmbedder(staticModel({ folder })) })
+ * @throws TreadleError INVALID_ARGUMENT when the module gives no embedder, or whatever it throws.
+ */
+export async function loadEmbedder(embedder: EmbedderModule = {}): Promise<Embedder> {
+  const { module, options } = checkEmbedderModule('embedder', embedder);
+  if (module === undefined) return hashingEmbedder(options as HashingOptions | undefined);
+  const { default: factory } = (await import(isAbsolute(module) ? pathToFileURL(module).href : module)) as {
+    default?: unknown;
+  };
+  if (typeof factory !== 'function') {
+    throw new TypeError(`Expected the default export of ${module} to be a function, got ${typeof factory}`);
+  }
+  return checkEmbedder(`what ${module} returns`, await (factory as (options: unknown) => unknown)(options));
+}
+
+function isLoadable(module: string): boolean {
+  return isAbsolute(module) || module.startsWith('file:') || module.startsWith('treadle/embedders/');
+}
