@@ -101,7 +101,7 @@ export class FullTextStore implements AsyncDisposable {
   }
 
   #current(): string {
-    return `memories_fts_${this.#open.prepare('SELECT current FROM fts_state').pluck().get() as string}`;
+    return `memories_fts_${this.#open.prepare('SELECT current FROM memories_fts_state').pluck().get() as string}`;
   }
 }
 

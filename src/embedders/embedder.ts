@@ -27,6 +27,13 @@ export function checkEmbedder(name: string, value: unknown): Embedder {
   return value as Embedder;
 }
 
+/** One embedder, several or none, as a list. @throws TreadleError INVALID_ARGUMENT */
+export function checkEmbedders(name: string, value: unknown): readonly Embedder[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) return [checkEmbedder(name, value)];
+  return value.map((each, at) => checkEmbedder(`${name}[${at}]`, each));
+}
+
 /** Embeds, and makes sure that what came back has the right shape. @throws TypeError when it has not. */
 export async function embedTexts(embedder: Embedder, texts: readonly string[]): Promise<Float32Array> {
   const { name, dimensions } = embedder;

@@ -1,3 +1,4 @@
+import { COMMON_WORDS } from '../sqlite/common-words.js';
 import { FeatureCounts } from './feature-counts.js';
 import { wordCharacters } from './word-characters.js';
 
@@ -9,9 +10,14 @@ const WORD_SEED = 0x1b87_3593;
 // Stands before and after a word, so that its beginning and end are features too.
 const BOUNDARY = 1;
 
+// By hash, as words of a text are known by nothing else; only a word no longer than the longest is looked up.
+const COMMON_HASHES = new Set(Array.from(COMMON_WORDS, wordHash));
+const LONGEST_COMMON = Math.max(...Array.from(COMMON_WORDS, (word) => word.length));
+
 /**
  * Finds the features of a text: its words, whose hashes are odd, and the runs of characters in them, whose hashes are
- * even. Nothing is allocated for a word or a run: hashes grow along the character codes.
+ * even. Common words have no runs: nobody misspells `the` or looks for its forms, but each text would be a little like
+ * every other. Nothing is allocated for a word or a run: hashes grow along the character codes.
  */
 export class FeatureReader {
   readonly #features: FeatureCounts;
@@ -38,8 +44,10 @@ export class FeatureReader {
     for (let word = 0; word < words.size; word++) {
       const to = this.#ends[word] as number;
       const count = words.counts[word] as number;
-      this.#features.add((words.keys[word] as number) | 1, count);
-      this.#countRuns(from, to, count);
+      const hash = words.keys[word] as number;
+      this.#features.add(hash | 1, count);
+      // Two of the codes are boundary marks.
+      if (to - from - 2 > LONGEST_COMMON || !COMMON_HASHES.has(hash)) this.#countRuns(from, to, count);
       from = to;
     }
     words.clear();
@@ -89,6 +97,13 @@ export class FeatureReader {
       }
     }
   }
+}
+
+/** What `#readWords` makes of a word. */
+function wordHash(word: string): number {
+  let hash = WORD_SEED;
+  for (let at = 0; at < word.length; at++) hash = Math.imul(hash ^ word.charCodeAt(at), PRIME);
+  return mix(hash);
 }
 
 // The last step of MurmurHash3: makes every bit depend on every other.

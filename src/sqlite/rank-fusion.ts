@@ -28,8 +28,12 @@ export interface FusedHit<Id> {
   readonly places: readonly (ListPlace | null)[];
 }
 
-/** How steeply a place counts less than the one before it: the value of the paper, where it hardly mattered. */
-export const FUSION_K = 60;
+/**
+ * What is added to each rank: the smaller, the more the first places count. The paper has 60, for lists of equal standing.
+ * Where one counts half, 60 would put the best that it alone found level with the 62nd of the other; 2 puts it level with
+ * the fourth. Judged queries were answered best with 1 to 4.
+ */
+export const FUSION_K = 2;
 
 /**
  * Merges ranked lists by reciprocal rank fusion, best first. Only places count, so that scores of different units need no

@@ -87,11 +87,11 @@ export class Snippets {
 
   #open(): (match: string, texts: readonly string[][], words: number) => Map<number, string> {
     const db = new Database(':memory:');
-    this.#db = db;
     const columns = this.#columns.map((name) => `"${name.replaceAll('"', '""')}"`);
     db.exec(
       `CREATE VIRTUAL TABLE ${TABLE} USING fts5(${columns.join(', ')}, tokenize = '${this.#tokenizer.replaceAll("'", "''")}')`,
     );
+    this.#db = db;
     const begin = db.prepare('BEGIN');
     const insert = db.prepare(
       `INSERT INTO ${TABLE} (rowid, ${columns.join(', ')}) VALUES (?${', ?'.repeat(columns.length)})`,

@@ -1,32 +1,41 @@
-import type { Database, Statement } from 'better-sqlite3';
-import { DEFAULT_IMPORTANCE, DEFAULT_NAMESPACE, type MemoryOptions } from './memory.js';
+import type { Statement } from 'better-sqlite3';
+import { type Embedder, embedTexts } from '../embedders/embedder.js';
+import { modelInUse, useModel } from '../sqlite/models.js';
+import type { OpenTable } from '../sqlite/open-table.js';
+import { vectorBlob } from '../sqlite/vector-blob.js';
+import { DEFAULT_IMPORTANCE, DEFAULT_NAMESPACE, type MemoryOptions, contentHash } from './memory.js';
 
 /** Where memories go, and how they are kept. */
 export interface Shelf extends MemoryOptions {
   readonly userId: string;
 }
 
-/** A text to store. */
-export interface NewRow {
-  readonly content: string;
-  readonly hash: Buffer;
-  /** Its vector and the name of the model that made it; null for none. */
-  readonly vector: { readonly model: string; readonly blob: Buffer } | null;
-  /** The item of a task that this is; null when no task stores it. */
-  readonly origin: { readonly taskId: string; readonly item: number } | null;
-}
-
-/** What became of a {@link NewRow}. */
+/** What became of a text. */
 export interface Written {
   readonly id: number;
-  /** False when it was stored before, by something else than this very item of this task. */
+  /** False when it was there already. */
   readonly stored: boolean;
 }
 
-interface Found {
-  id: number;
-  task_id: string | null;
-  task_item: number | null;
+/** How {@link MemoryWriter.add} does it. */
+export interface AddOptions {
+  /** Gives the embedder whose model is in use for the user. Null: the texts are stored without vectors. */
+  readonly embedder: (() => Embedder | Promise<Embedder>) | null;
+  /** Called between the steps; what it throws ends the work, and nothing is stored. */
+  readonly mayGoOn?: () => void;
+  /** Called in the transaction that stores the texts, with what becomes of each. */
+  readonly onWritten?: (written: readonly Written[]) => void;
+}
+
+interface Text {
+  readonly content: string;
+  readonly hash: Buffer;
+}
+
+/** Vectors of texts, by their hash. */
+interface Vectors {
+  readonly model: string;
+  readonly blobs: ReadonlyMap<string, Buffer>;
 }
 
 /**
@@ -34,59 +43,114 @@ interface Found {
  * as it is; where it has expired, it is renewed.
  */
 export class MemoryWriter {
-  readonly #db: Database;
+  readonly #open: OpenTable;
   readonly #insert: Statement;
   readonly #find: Statement;
   readonly #hasVector: Statement;
   readonly #insertVector: Statement;
+  readonly #settle: Statement;
 
-  constructor(db: Database) {
-    this.#db = db;
-    this.#insert = db.prepare(
-      `INSERT INTO memories
-         (user_id, namespace, importance, created_at, expires_at, content_hash, task_id, task_item, content)
-       VALUES (:userId, :namespace, :importance, :now, :expiresAt, :hash, :taskId, :item, :content)
-       ON CONFLICT (user_id, namespace, content_hash) DO UPDATE SET
-         importance = excluded.importance, created_at = excluded.created_at, expires_at = excluded.expires_at,
-         task_id = excluded.task_id, task_item = excluded.task_item
-       WHERE expires_at <= :now
-       RETURNING id`,
-    );
-    this.#insert.pluck();
+  constructor(open: OpenTable) {
+    this.#open = open;
+    const { db, layout } = open;
+    this.#insert = db
+      .prepare(
+        `INSERT INTO memories (user_id, namespace, importance, created_at, expires_at, content_hash, content)
+         VALUES (:userId, :namespace, :importance, :now, :expiresAt, :hash, :content)
+         ON CONFLICT (user_id, namespace, content_hash) DO UPDATE SET
+           importance = excluded.importance, created_at = excluded.created_at, expires_at = excluded.expires_at
+         WHERE expires_at <= :now
+         RETURNING id`,
+      )
+      .pluck();
     const key = 'user_id = :userId AND namespace = :namespace AND content_hash = :hash';
-    this.#find = db.prepare(`SELECT id, task_id, task_item FROM memories WHERE ${key}`);
+    this.#find = db.prepare(`SELECT id FROM memories WHERE ${key}`).pluck();
     this.#hasVector = db.prepare(
-      `SELECT 1 FROM memories m JOIN vectors v ON v.memory_id = m.id AND v.model = :model WHERE ${key}`,
+      `SELECT 1 FROM memories m JOIN ${layout.vectors} v ON v.row_id = m.id AND v.model = :model WHERE ${key}`,
     );
-    this.#insertVector = db.prepare('INSERT OR IGNORE INTO vectors (memory_id, model, vector) VALUES (?, ?, ?)');
+    this.#insertVector = db.prepare(`INSERT OR IGNORE INTO ${layout.vectors} (row_id, model, vector) VALUES (?, ?, ?)`);
+    // A migration under way has yet to see the row.
+    this.#settle = db.prepare(
+      `DELETE FROM ${layout.pending} WHERE row_id = ? AND (SELECT migration FROM ${layout.vectorState}) IS NULL`,
+    );
   }
 
-  /** True when the text is stored, expired or not, with a vector of this model. */
-  hasVector({ userId, namespace = DEFAULT_NAMESPACE }: Shelf, hash: Buffer, model: string): boolean {
-    return this.#hasVector.get({ userId, namespace, hash, model }) !== undefined;
+  /**
+   * Stores texts and the vectors that they lack, all in one short transaction; embedding comes before it. Texts that are
+   * given twice are stored once.
+   *
+   * @param now epoch milliseconds
+   * @returns what became of each different text, in the order of their first appearance
+   * @throws ModelNotAtHand
+   */
+  async add(shelf: Shelf, contents: Iterable<string>, now: number, options: AddOptions): Promise<Written[]> {
+    const { embedder, mayGoOn = (): void => {}, onWritten } = options;
+    const texts = differentTexts(contents);
+    for (;;) {
+      const vectors = embedder === null ? null : await this.#embed(shelf, texts, await embedder(), mayGoOn);
+      mayGoOn();
+      const written = this.#open.db
+        .transaction(() => {
+          // Embedding takes a moment, in which another model may have come into use.
+          if (vectors !== null && !this.#isInUse(shelf, vectors.model)) return null;
+          const rows = texts.map((text) => this.#writeOne(shelf, text, vectors, now));
+          onWritten?.(rows);
+          return rows;
+        })
+        .immediate();
+      if (written !== null) return written;
+    }
   }
 
-  /** Stores all rows in one transaction, and returns what became of each. `now` in epoch milliseconds. */
-  write(shelf: Shelf, rows: readonly NewRow[], now: number): Written[] {
-    return this.#db.transaction(() => rows.map((row) => this.#writeOne(shelf, row, now))).immediate();
+  async #embed(
+    { userId, namespace = DEFAULT_NAMESPACE }: Shelf,
+    texts: readonly Text[],
+    embedder: Embedder,
+    mayGoOn: () => void,
+  ): Promise<Vectors> {
+    const { name: model, dimensions } = embedder;
+    const fresh = texts.filter(({ hash }) => this.#hasVector.get({ userId, namespace, hash, model }) === undefined);
+    mayGoOn();
+    if (fresh.length === 0) return { model, blobs: new Map() };
+    const matrix = await embedTexts(
+      embedder,
+      fresh.map(({ content }) => content),
+    );
+    return { model, blobs: new Map(fresh.map(({ hash }, row) => [keyOf(hash), vectorBlob(matrix, row, dimensions)])) };
   }
 
-  #writeOne(shelf: Shelf, row: NewRow, now: number): Written {
+  /** Whether `model` answers for the user; where none does yet, it does from now on. */
+  #isInUse({ userId }: Shelf, model: string): boolean {
+    const present = modelInUse(this.#open, userId);
+    if (present === null) useModel(this.#open, null, model);
+    return present === null || present === model;
+  }
+
+  #writeOne(shelf: Shelf, { content, hash }: Text, vectors: Vectors | null, now: number): Written {
     const { userId, namespace = DEFAULT_NAMESPACE, importance = DEFAULT_IMPORTANCE, ttlMs } = shelf;
-    const { hash, content, origin } = row;
-    const taskId = origin?.taskId ?? null;
-    const item = origin?.item ?? null;
     const expiresAt = ttlMs === undefined ? null : now + ttlMs;
     const key = { userId, namespace, hash };
-    let id = this.#insert.get({ ...key, content, importance, now, expiresAt, taskId, item }) as number | undefined;
-    let stored = true;
-    if (id === undefined) {
-      const found = this.#find.get(key) as Found;
-      id = found.id;
-      // This chunk ran before: its thread died after the commit and before the answer.
-      stored = taskId !== null && found.task_id === taskId && found.task_item === item;
+    const inserted = this.#insert.get({ ...key, content, importance, now, expiresAt }) as number | undefined;
+    const id = inserted ?? (this.#find.get(key) as number);
+    const blob = vectors?.blobs.get(keyOf(hash));
+    if (vectors !== null && blob !== undefined) {
+      this.#insertVector.run(id, vectors.model, blob);
+      this.#settle.run(id);
     }
-    if (row.vector !== null) this.#insertVector.run(id, row.vector.model, row.vector.blob);
-    return { id, stored };
+    return { id, stored: inserted !== undefined };
   }
+}
+
+function differentTexts(contents: Iterable<string>): Text[] {
+  const texts = new Map<string, Text>();
+  for (const content of contents) {
+    const hash = contentHash(content);
+    const key = keyOf(hash);
+    if (!texts.has(key)) texts.set(key, { content, hash });
+  }
+  return [...texts.values()];
+}
+
+function keyOf(hash: Buffer): string {
+  return hash.toString('latin1');
 }

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { invalidArgument } from '../engine/errors.js';
+import type { SqliteTable } from '../sqlite/sqlite-table.js';
 
 /** A stored text. */
 export interface Memory {
@@ -59,6 +60,18 @@ export function checkMemoryOptions({ namespace, importance, ttlMs }: MemoryOptio
     throw invalidArgument('ttlMs', 'an integer >= 1', ttlMs);
   }
 }
+
+/** The store's own table, described as any other. */
+export const MEMORIES: SqliteTable = {
+  table: 'memories',
+  id: 'id',
+  content: ['content'],
+  user: 'user_id',
+  namespace: 'namespace',
+  expiresAt: 'expires_at',
+  fts: 'memories_fts',
+  vectors: 'vectors',
+};
 
 /** A row of `memories` as {@link MEMORY_COLUMNS} reads it. */
 export interface MemoryRow {

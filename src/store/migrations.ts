@@ -1,8 +1,12 @@
 import type { Database } from 'better-sqlite3';
-import { createTables } from './schema.js';
+import type { OpenTable } from '../sqlite/open-table.js';
+import { createTables, describeTables } from './schema.js';
+
+/** A step of {@link STEPS}. */
+export type MigrationStep = (open: OpenTable, tokenizer: string) => void;
 
 /** Brings a database from version `index` to `index + 1`. Steps are only ever added, never changed. */
-const STEPS: readonly ((db: Database) => void)[] = [createTables];
+const STEPS: readonly MigrationStep[] = [createTables, describeTables];
 
 /** The version of the schema that this code works on. */
 export const SCHEMA_VERSION: number = STEPS.length;
@@ -12,7 +16,8 @@ export const SCHEMA_VERSION: number = STEPS.length;
  *
  * @throws Error when the database is newer than this code.
  */
-export function migrate(db: Database): void {
+export function migrate(open: OpenTable, tokenizer: string): void {
+  const { db } = open;
   if (versionOf(db) === SCHEMA_VERSION) return;
   db.transaction(() => {
     const version = versionOf(db);
@@ -21,7 +26,7 @@ export function migrate(db: Database): void {
         `The database ${db.name} has schema version ${version}, this Treadle knows up to ${SCHEMA_VERSION}: use a newer Treadle`,
       );
     }
-    for (const step of STEPS.slice(version)) step(db);
+    for (const step of STEPS.slice(version)) step(open, tokenizer);
     db.pragma(`user_version = ${SCHEMA_VERSION}`);
   }).immediate();
 }

@@ -1,9 +1,12 @@
-import type { Database } from 'better-sqlite3';
-import { INDEXES, createIndex, ftsScope, ftsTable } from './fts-index.js';
+import { createIndex } from '../sqlite/fts-index.js';
+import { quoteName } from '../sqlite/identifier.js';
+import { INDEXES } from '../sqlite/layout.js';
+import type { OpenTable } from '../sqlite/open-table.js';
+import { createTriggers, createVectorState } from '../sqlite/side-tables.js';
+import { createTallies } from '../sqlite/tally.js';
 
 // `content` is the last column, so that the others are read without its overflow pages. AUTOINCREMENT, because an id
-// that a caller still holds must never come to mean another user's memory. `task_id` and `task_item` say which item of
-// which task stored the row: a chunk that runs again knows its own rows by them.
+// that a caller still holds must never come to mean another user's memory.
 const TABLES = `
   CREATE TABLE memories (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -40,33 +43,38 @@ const TABLES = `
   CREATE TABLE fts_changes (memory_id INTEGER PRIMARY KEY) STRICT;
 `;
 
-/**
- * Version 1. `vectors` has row ids although its key is (memory, model): in a WITHOUT ROWID table a vector of more than
- * 1 kB goes to an overflow page of its own, which made the file 2.2 times as large at 384 dimensions.
- *
- * There are two full-text indexes, and `fts_state.current` names the one that answers. Ordinary writes go to that one;
- * while the other is being built (`fts_state.build`) they also leave the row's id in `fts_changes`. Where the building
- * process was killed they go on doing so until the next rebuild.
- */
-export function createTables(db: Database): void {
+/** Version 1: the memories, their vectors and two full-text indexes. */
+export function createTables({ db, layout }: OpenTable, tokenizer: string): void {
   db.exec(TABLES);
-  for (const index of INDEXES) {
-    const table = ftsTable(index);
-    createIndex(db, table);
-    const when = `WHEN (SELECT current FROM fts_state) = '${index}'`;
-    const insert = `INSERT INTO ${table} (rowid, scope, content) VALUES (new.id, ${ftsScope('new')}, new.content);`;
-    const remove = `DELETE FROM ${table} WHERE rowid = old.id;`;
-    trigger(db, `${table}_insert`, 'INSERT', when, insert);
-    trigger(db, `${table}_delete`, 'DELETE', when, remove);
-    trigger(db, `${table}_update`, 'UPDATE OF id, user_id, namespace, content', when, remove + insert);
-  }
-  const building = 'WHEN (SELECT build FROM fts_state) IS NOT NULL';
-  const log = (row: string): string => `INSERT OR IGNORE INTO fts_changes (memory_id) VALUES (${row}.id);`;
-  trigger(db, 'fts_changes_insert', 'INSERT', building, log('new'));
-  trigger(db, 'fts_changes_delete', 'DELETE', building, log('old'));
-  trigger(db, 'fts_changes_update', 'UPDATE OF id, user_id, namespace, content', building, log('old') + log('new'));
+  for (const index of INDEXES) createIndex(db, layout.fts(index), layout.width, tokenizer);
+  // Its triggers came to be those of version 2.
 }
 
-function trigger(db: Database, name: string, event: string, when: string, body: string): void {
-  db.exec(`CREATE TRIGGER ${name} AFTER ${event} ON memories ${when} BEGIN ${body} END`);
+/**
+ * Version 2: what stands beside the memories has the names and triggers that any described table has, and the model in
+ * use is known. What a task stored is counted elsewhere than in the rows.
+ */
+export function describeTables(open: OpenTable): void {
+  const { db, layout } = open;
+  const triggers = db.prepare(`SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'memories'`);
+  for (const name of triggers.pluck().all() as string[]) db.exec(`DROP TRIGGER ${quoteName(name)}`);
+  db.exec(`
+    ALTER TABLE fts_state RENAME TO ${layout.ftsState};
+    ALTER TABLE ${layout.ftsState} ADD COLUMN complete INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE fts_changes RENAME TO ${layout.ftsChanges};
+    ALTER TABLE ${layout.ftsChanges} RENAME COLUMN memory_id TO row_id;
+    ALTER TABLE vectors RENAME COLUMN memory_id TO row_id;
+    ALTER TABLE memories DROP COLUMN task_id;
+    ALTER TABLE memories DROP COLUMN task_item;
+    CREATE INDEX memories_by_expiry ON memories (expires_at) WHERE expires_at IS NOT NULL`);
+  createTallies(db);
+  createVectorState(open);
+  const models = db.prepare('SELECT DISTINCT model FROM vectors').pluck().all() as string[];
+  // Of several, the embedder that comes first decides: nobody else knows which one is meant.
+  if (models.length === 1) db.prepare(`INSERT INTO ${layout.models} (scope, model) VALUES ('*', ?)`).run(models[0]);
+  db.exec(
+    `INSERT INTO ${layout.pending} (row_id)
+     SELECT id FROM memories WHERE NOT EXISTS (SELECT 1 FROM vectors WHERE row_id = memories.id)`,
+  );
+  createTriggers(open);
 }

@@ -1,7 +1,11 @@
-import type { Database, Statement } from 'better-sqlite3';
-import { type Embedder, checkEmbedder, embedTexts } from '../embedders/embedder.js';
+import type { Statement } from 'better-sqlite3';
+import { type Embedder, checkEmbedders } from '../embedders/embedder.js';
 import { invalidArgument } from '../engine/errors.js';
-import { openConnection } from './connection.js';
+import { embedderInUse } from '../sqlite/models.js';
+import type { OpenTable } from '../sqlite/open-table.js';
+import { checkQuery } from '../sqlite/search-options.js';
+import { TableSearch } from '../sqlite/table-search.js';
+import { openMemories } from './memories-table.js';
 import {
   MEMORY_COLUMNS,
   type Memory,
@@ -11,21 +15,20 @@ import {
   checkContent,
   checkMemoryOptions,
   checkName,
-  contentHash,
   memoryOf,
 } from './memory.js';
 import { MemoryWriter, type Written } from './memory-writer.js';
-import { type SearchHit, type SearchOptions, checkSearch } from './search.js';
-import { TextSearch } from './text-search.js';
-import { vectorBlob } from './vector-blob.js';
-import { VectorSearch } from './vector-search.js';
+import { type SearchHit, type SearchOptions, checkSearch, hitOf } from './search.js';
 
 /** How to open a {@link Store}. */
 export interface StoreOptions {
   /** The database file; it is made where there is none, its folder is not. */
   path: string;
-  /** Makes vectors of what is added and of vector queries. @default none: text search only */
-  embedder?: Embedder;
+  /**
+   * Makes vectors of what is added and of vector queries. Of several, the one whose model is in use is taken, so that a
+   * migration from one to another goes unnoticed. @default none: text search only
+   */
+  embedder?: Embedder | readonly Embedder[];
 }
 
 /** A text to add, and how it is kept. */
@@ -43,22 +46,21 @@ export interface NewMemory extends MemoryOptions {
  * thousand memories. Writing waits for other writers, up to 5 seconds: leave more than a few texts to `embed_batch`.
  */
 export class Store {
-  readonly #db: Database;
-  readonly #embedder: Embedder | null;
+  readonly #open: OpenTable;
+  readonly #embedders: readonly Embedder[];
   readonly #writer: MemoryWriter;
-  readonly #text: TextSearch;
-  readonly #vectors: VectorSearch;
+  readonly #search: TableSearch;
   readonly #get: Statement;
   readonly #delete: Statement;
   readonly #count: Statement;
 
   /** @internal Use {@link openStore}. */
-  constructor(db: Database, embedder: Embedder | null) {
-    this.#db = db;
-    this.#embedder = embedder;
-    this.#writer = new MemoryWriter(db);
-    this.#text = new TextSearch(db);
-    this.#vectors = new VectorSearch(db);
+  constructor(open: OpenTable, embedders: readonly Embedder[]) {
+    const { db } = open;
+    this.#open = open;
+    this.#embedders = embedders;
+    this.#writer = new MemoryWriter(open);
+    this.#search = new TableSearch(open, embedders);
     this.#get = db.prepare(`SELECT ${MEMORY_COLUMNS} FROM memories m WHERE m.id = :id AND ${NOT_EXPIRED}`);
     this.#delete = db.prepare('DELETE FROM memories WHERE id = ?');
     this.#count = db
@@ -74,21 +76,17 @@ export class Store {
    * not stored again and stays as it is; an expired one is renewed.
    *
    * @returns its id, and whether it was stored now.
-   * @throws TreadleError INVALID_ARGUMENT
+   * @throws TreadleError INVALID_ARGUMENT; Error MODEL_NOT_AT_HAND when the vectors in use are of another model than the
+   *   store's embedder.
    */
   async add(memory: NewMemory): Promise<Written> {
     if (typeof memory !== 'object' || memory === null) throw invalidArgument('memory', 'an object', memory);
     checkName('userId', memory.userId);
     const content = checkContent('content', memory.content);
     checkMemoryOptions(memory);
-    const hash = contentHash(content);
-    const embedder = this.#embedder;
-    let vector = null;
-    if (embedder !== null && !this.#writer.hasVector(memory, hash, embedder.name)) {
-      const matrix = await embedTexts(embedder, [content]);
-      vector = { model: embedder.name, blob: vectorBlob(matrix, 0, embedder.dimensions) };
-    }
-    const [written] = this.#writer.write(memory, [{ content, hash, vector, origin: null }], Date.now());
+    const embedders = this.#embedders;
+    const embedder = embedders.length === 0 ? null : () => embedderInUse(this.#open, memory.userId, embedders);
+    const [written] = await this.#writer.add(memory, [content], Date.now(), { embedder });
     return written as Written;
   }
 
@@ -118,23 +116,26 @@ export class Store {
    * The user's memories that fit the query best, best first. The query is plain text: at most 64 different words of its
    * first 16,384 characters are looked for, one is enough for a hit, and nothing in it is syntax.
    *
-   * A vector search takes time in proportion to the user's memories (about 4 µs each). A text search ranks words by how
-   * rare they are among all users' memories.
+   * A vector or hybrid search takes time in proportion to the user's memories (about 4 µs each). A text search ranks
+   * words by how rare they are among all users' memories.
    *
-   * @example await store.search('how do I cancel a task?', { userId: 'ada', limit: 5 })
-   * @throws TreadleError INVALID_ARGUMENT, also for mode 'vector' in a store without an embedder.
+   * @example await store.search('how do I cancel a task?', { userId: 'ada', mode: 'hybrid', snippet: true })
+   * @throws TreadleError INVALID_ARGUMENT, also for mode 'vector' or 'hybrid' in a store without an embedder; Error
+   *   MODEL_NOT_AT_HAND when the vectors in use are of another model than the store's embedder.
    */
   async search(query: string, options: SearchOptions): Promise<SearchHit[]> {
-    const search = checkSearch(query, options);
-    if (search.mode === 'text') return this.#text.search(query, search);
-    const embedder = this.#embedder;
-    if (embedder === null) throw invalidArgument('mode', "'text' in a store opened without an `embedder`", search.mode);
-    return this.#vectors.search(await embedTexts(embedder, [query]), embedder.name, search);
+    const text = checkQuery(query);
+    const { scope, plan } = checkSearch(options);
+    if (plan.mode !== 'text' && this.#embedders.length === 0) {
+      throw invalidArgument('mode', "'text' in a store opened without an `embedder`", plan.mode);
+    }
+    return (await this.#search.search(text, scope, plan)).map(hitOf);
   }
 
   /** Closes the database. What is called afterwards throws. */
   close(): void {
-    this.#db.close();
+    this.#search.close();
+    this.#open.db.close();
   }
 }
 
@@ -147,8 +148,7 @@ export function openStore(options: StoreOptions): Store {
   if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
   const { path, embedder } = options;
   if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a database file', path);
-  if (embedder !== undefined) checkEmbedder('embedder', embedder);
-  return new Store(openConnection(path), embedder ?? null);
+  return new Store(openMemories(path), checkEmbedders('embedder', embedder));
 }
 
 function checkId(id: unknown): number {

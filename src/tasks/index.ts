@@ -1,6 +1,13 @@
 export { memoryTasks } from './memory-tasks.js';
 export type { MemoryTasks, MemoryTasksOptions } from './memory-tasks.js';
+export { sqliteTasks } from './sqlite-tasks.js';
+export type { SqliteTasks, SqliteTasksOptions } from './sqlite-tasks.js';
+export type { TableTasksOptions } from './table-tasks.js';
 export type { EmbedderModule } from '../embedders/embedder-module.js';
-export type { EmbedBatchInput, RebuildInput } from './inputs.js';
+export type { EmbedBatchInput, MigrateInput, RebuildInput, SweepInput } from './inputs.js';
 export type { EmbedBatchResult } from './embed-batch.js';
+export type { MigrateResult } from './migrate-embeddings.js';
 export type { RebuildResult } from './rebuild-fts-index.js';
+export type { SweepResult } from './ttl-sweep.js';
+export type { SqliteTable, TimeUnit } from '../sqlite/sqlite-table.js';
+export type { UserId } from '../sqlite/layout.js';

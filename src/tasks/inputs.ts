@@ -1,5 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { TreadleError, invalidArgument } from '../engine/errors.js';
+import type { UserId } from '../sqlite/layout.js';
+import type { SqliteTable } from '../sqlite/sqlite-table.js';
 import { type MemoryOptions, checkContent, checkMemoryOptions, checkName } from '../store/memory.js';
 
 /** What `embed_batch` is given. */
@@ -11,9 +13,32 @@ export interface EmbedBatchInput extends MemoryOptions {
 }
 
 /** What `rebuild_fts_index` is given. */
-export interface RebuildInput {
+export interface RebuildInput<User extends UserId = UserId> {
   /** Index only this user's rows anew. @default everybody's */
-  readonly userId?: string | undefined;
+  readonly userId?: User | undefined;
+}
+
+/** What `migrate_embeddings` is given. */
+export interface MigrateInput<User extends UserId = UserId> {
+  /**
+   * What the vectors in use must be of, else the task fails: the name of an embedder, or of a model as its embedder
+   * calls it. @default anything
+   */
+  readonly from?: string | undefined;
+  /** The name of the embedder that makes the new vectors. @default 'default' */
+  readonly to?: string | undefined;
+  /** Only this user's rows; the user's searches alone change over. @default everybody's */
+  readonly userId?: User | undefined;
+  /** Keep the vectors of other models, to go back without embedding again. @default false */
+  readonly keep?: boolean | undefined;
+}
+
+/** What `ttl_sweep` is given. */
+export interface SweepInput<User extends UserId = UserId> {
+  /** Only this user's rows. @default everybody's */
+  readonly userId?: User | undefined;
+  /** Only this namespace of the user's. Only with `userId`. @default all */
+  readonly namespace?: string | undefined;
 }
 
 /** Checks the input of `embed_batch` at `submit`. */
@@ -29,11 +54,68 @@ export const embedBatchInput: StandardSchemaV1<EmbedBatchInput> = schema((value)
 });
 
 /** Checks the input of `rebuild_fts_index` at `submit`. None at all means everybody's rows. */
-export const rebuildInput: StandardSchemaV1<RebuildInput | undefined, RebuildInput> = schema((value) => {
-  const input = object(value ?? {}, ['userId']) as RebuildInput;
-  if (input.userId !== undefined) checkName('userId', input.userId);
-  return input;
-});
+export function rebuildInput<User extends UserId>(table: SqliteTable): OptionalInput<RebuildInput<User>> {
+  return schema((value) => {
+    const input = object(value ?? {}, ['userId']) as RebuildInput;
+    checkHas(table, 'fts');
+    checkUser(table, input.userId);
+    return input as RebuildInput<User>;
+  });
+}
+
+/** Checks the input of `migrate_embeddings` at `submit`; `embedders` are the names of those at hand. */
+export function migrateInput<User extends UserId>(
+  table: SqliteTable,
+  embedders: readonly string[],
+): OptionalInput<MigrateInput<User>> {
+  return schema((value) => {
+    const input = object(value ?? {}, ['from', 'to', 'userId', 'keep']) as MigrateInput;
+    const { from, to, keep, userId } = input;
+    checkHas(table, 'vectors');
+    checkUser(table, userId);
+    if (from !== undefined) checkName('from', from);
+    if (to !== undefined && !embedders.includes(to)) {
+      throw invalidArgument('to', `one of the embedders ${embedders.join(', ')}`, to);
+    }
+    if (keep !== undefined && typeof keep !== 'boolean') throw invalidArgument('keep', 'a boolean', keep);
+    return input as MigrateInput<User>;
+  });
+}
+
+/** Checks the input of `ttl_sweep` at `submit`. None at all means everybody's rows. */
+export function sweepInput<User extends UserId>(table: SqliteTable): OptionalInput<SweepInput<User>> {
+  return schema((value) => {
+    const input = object(value ?? {}, ['userId', 'namespace']) as SweepInput;
+    checkHas(table, 'expiresAt');
+    checkUser(table, input.userId);
+    if (input.namespace !== undefined) {
+      if (input.userId === undefined) throw refused('Expected `namespace` only together with `userId`');
+      if (table.namespace === undefined)
+        throw refused(`Expected no \`namespace\`: "${table.table}" is described without`);
+      checkName('namespace', input.namespace);
+    }
+    return input as SweepInput<User>;
+  });
+}
+
+/** Input that may be left out. */
+export type OptionalInput<Input> = StandardSchemaV1<Input | undefined, Input>;
+
+function checkHas(table: SqliteTable, what: 'fts' | 'vectors' | 'expiresAt'): void {
+  if (table[what] === undefined) {
+    throw refused(`Expected a table described with \`${what}\`, got "${table.table}", which is described without`);
+  }
+}
+
+function checkUser(table: SqliteTable, userId: unknown): void {
+  if (userId === undefined) return;
+  if (table.user === undefined) throw refused(`Expected no \`userId\`: "${table.table}" is described without \`user\``);
+  if (!Number.isSafeInteger(userId)) checkName('userId', userId);
+}
+
+function refused(message: string): TreadleError {
+  return new TreadleError('INVALID_ARGUMENT', message);
+}
 
 function schema<Input, Output>(check: (value: unknown) => Output): StandardSchemaV1<Input, Output> {
   return {

@@ -1,28 +1,28 @@
-import { resolve } from 'node:path';
-import Sqlite, { type Database } from 'better-sqlite3';
-import type { TaskContext } from '../engine/define-task.js';
-import { currentIndex, otherIndex } from '../store/fts-index.js';
-import { type IdWindow, idWindows } from '../store/id-windows.js';
+import Sqlite from 'better-sqlite3';
+import { DEFAULT_TOKENIZER, currentIndex, otherIndex } from '../sqlite/fts-index.js';
 import {
   type BuildReport,
   abandonBuild,
   beginBuild,
   checkBuild,
   pendingChanges,
+  presentBuild,
   replayChanges,
   reportOf,
+  setTokenizer,
   swapIndexes,
   targetIndex,
-} from '../store/index-build.js';
-import { PacedWriter } from '../store/paced-writer.js';
-import { ShadowTables } from '../store/shadow-tables.js';
-import { SideIndex, removeSideIndexes, sideIndexPath } from '../store/side-index.js';
-import { type MemoryData, connectionOf } from './memory-data.js';
-
-type Context = TaskContext<MemoryData>;
+} from '../sqlite/index-build.js';
+import type { OpenTable } from '../sqlite/open-table.js';
+import { PacedWriter } from '../sqlite/paced-writer.js';
+import { numberRows } from '../sqlite/row-numbers.js';
+import { type RowWindow, rowWindows } from '../sqlite/row-windows.js';
+import { ShadowTables } from '../sqlite/shadow-tables.js';
+import { SideIndex, type SideIndexPlace, removeSideIndexes, sideIndexPath } from '../sqlite/side-index.js';
+import { type TableContext, openTableOf, pathOf } from './table-data.js';
 
 /** Rows to index, or one of so many equal shares of merging what was indexed. */
-export type RebuildItem = IdWindow | { readonly mergeShareOf: number };
+export type RebuildItem = RowWindow | { readonly mergeShareOf: number };
 
 // A window is indexed by one statement, which can't be stopped and writes out what it has: longer ones are cheaper.
 const WINDOW_ROWS = { min: 100, max: 1_000 };
@@ -35,19 +35,22 @@ const LAST_ROWS = 50;
 const MAX_REPLAYS = 1_000;
 
 /** Takes over: from now on changes are noted, and what earlier builds left behind is gone. Returns what to do. */
-export async function beginRebuild(context: Context): Promise<RebuildItem[]> {
+export async function beginRebuild(context: TableContext): Promise<RebuildItem[]> {
   context.stage('preparing');
-  const db = connectionOf(context);
+  const open = openTableOf(context);
   const build = context.taskId;
-  beginBuild(db, build);
-  removeSideIndexes(pathOf(context));
+  await numberRows(open, () => context.throwIfCancelled());
+  beginBuild(open, build);
+  removeSideIndexes(pathOf(context), open.layout);
   await orSuperseded(context, async () => {
     await withShadowTables(context, (tables) =>
-      tables.wipe(targetIndex(db, build), (locked) => stillBuilds(locked, context)),
+      tables.wipe(targetIndex(open, build), (locked) => stillBuilds(locked, context)),
     );
-    SideIndex.create(pathOf(context), build).close();
+    const { tokenizer = DEFAULT_TOKENIZER } = context.data;
+    setTokenizer(open, build, tokenizer);
+    SideIndex.create(placeOf(context), tokenizer).close();
   });
-  const windows = idWindows(db, WINDOW_ROWS, null);
+  const windows = rowWindows(open, { rows: WINDOW_ROWS });
   const shares = Math.ceil(windows.length * MERGE_SHARE);
   return [...windows, ...Array.from({ length: shares }, () => ({ mergeShareOf: shares }))];
 }
@@ -56,11 +59,11 @@ export async function beginRebuild(context: Context): Promise<RebuildItem[]> {
  * Indexes windows in the side file, and merges there. It may run again: what is indexed already stays, and a share of
  * merging too many or too early only leaves less or more of it to the end.
  */
-export function runRebuild(items: readonly RebuildItem[], context: Context): Promise<number> {
+export function runRebuild(items: readonly RebuildItem[], context: TableContext): Promise<number> {
   return orSuperseded(context, () => withSide(context, (side) => indexAndMerge(side, items, context)));
 }
 
-function indexAndMerge(side: SideIndex, items: readonly RebuildItem[], context: Context): number {
+function indexAndMerge(side: SideIndex, items: readonly RebuildItem[], context: TableContext): number {
   return side.transaction(() => {
     let rows = 0;
     for (const [at, item] of items.entries()) {
@@ -75,9 +78,8 @@ function indexAndMerge(side: SideIndex, items: readonly RebuildItem[], context: 
 }
 
 /** Brings the new index into the store, then what changed meanwhile, and swaps. May run again from any point. */
-export async function finishRebuild(context: Context): Promise<BuildReport> {
-  const db = connectionOf(context);
-  const done = reportOf(db, context.taskId) ?? (await orSuperseded(context, () => swapIn(context)));
+export async function finishRebuild(context: TableContext): Promise<BuildReport> {
+  const done = reportOf(openTableOf(context), context.taskId) ?? (await orSuperseded(context, () => swapIn(context)));
   // The new index answers: from here on nothing can be taken back, and cancelling has no effect.
   context.stage('removing the old index');
   await removeOld(context);
@@ -85,35 +87,35 @@ export async function finishRebuild(context: Context): Promise<BuildReport> {
 }
 
 /** Leaves nothing behind, whatever the outcome was. The index that answers stays as it is. */
-export async function endRebuild(context: Context): Promise<void> {
-  abandonBuild(connectionOf(context), context.taskId);
+export async function endRebuild(context: TableContext): Promise<void> {
+  abandonBuild(openTableOf(context), context.taskId);
   await removeOld(context);
 }
 
-async function swapIn(context: Context): Promise<BuildReport> {
-  const db = connectionOf(context);
+async function swapIn(context: TableContext): Promise<BuildReport> {
+  const open = openTableOf(context);
   const build = context.taskId;
   const rows = mergeSide(context);
   context.stage('copying');
-  const target = targetIndex(db, build);
+  const target = targetIndex(open, build);
   await withShadowTables(context, async (tables) => {
     await tables.wipe(target, (locked) => stillBuilds(locked, context));
-    await tables.copy(sideIndexPath(pathOf(context), build), target, (locked) => stillBuilds(locked, context));
+    await tables.copy(sideIndexPath(placeOf(context)), target, (locked) => stillBuilds(locked, context));
   });
   context.stage('catching up');
   let replayed = 0;
-  const writer = new PacedWriter(db);
-  for (let round = 0; round < MAX_REPLAYS && pendingChanges(db, LAST_ROWS + 1) > LAST_ROWS; round++) {
+  const writer = new PacedWriter(open.db);
+  for (let round = 0; round < MAX_REPLAYS && pendingChanges(open, LAST_ROWS + 1) > LAST_ROWS; round++) {
     context.throwIfCancelled();
-    replayed += await writer.write(() => replayChanges(db, build, REPLAY_ROWS));
+    replayed += await writer.write(() => replayChanges(open, build, REPLAY_ROWS));
   }
   context.throwIfCancelled();
   context.stage('swapping');
-  return swapIndexes(db, build, { rows, replayed });
+  return swapIndexes(open, build, { rows, replayed });
 }
 
 /** Merges the segments of the side file, and returns how many rows it has. */
-function mergeSide(context: Context): number {
+function mergeSide(context: TableContext): number {
   context.stage('merging');
   return withSide(context, (side) => {
     while (side.merge()) context.throwIfCancelled();
@@ -122,9 +124,9 @@ function mergeSide(context: Context): number {
 }
 
 // Opened for each chunk: left open in a warm thread it would keep the space of a file that is long removed.
-function withSide<T>(context: Context, work: (side: SideIndex) => T): T {
-  checkBuild(connectionOf(context), context.taskId);
-  const side = SideIndex.open(pathOf(context), context.taskId);
+function withSide<T>(context: TableContext, work: (side: SideIndex) => T): T {
+  checkBuild(openTableOf(context), context.taskId);
+  const side = SideIndex.open(placeOf(context));
   try {
     return work(side);
   } finally {
@@ -133,36 +135,33 @@ function withSide<T>(context: Context, work: (side: SideIndex) => T): T {
 }
 
 /** A later build removes the side file, whatever an earlier one is doing with it: that is why it failed then. */
-async function orSuperseded<T>(context: Context, work: () => T | Promise<T>): Promise<T> {
+async function orSuperseded<T>(context: TableContext, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof Sqlite.SqliteError) checkBuild(connectionOf(context), context.taskId);
+    if (error instanceof Sqlite.SqliteError) checkBuild(openTableOf(context), context.taskId);
     throw error;
   }
 }
 
 /** Empties the index that does not answer, unless another build has begun on it, and removes the side file. */
-async function removeOld(context: Context): Promise<void> {
-  const old = otherIndex(currentIndex(connectionOf(context)));
+async function removeOld(context: TableContext): Promise<void> {
+  const open = openTableOf(context);
+  const old = otherIndex(currentIndex(open));
   await withShadowTables(context, (tables) =>
-    tables.wipe(old, (locked) => noBuild(locked) && currentIndex(locked) !== old),
+    tables.wipe(old, (locked) => presentBuild(locked) === null && currentIndex(locked) !== old),
   );
-  removeSideIndexes(pathOf(context), context.taskId);
+  removeSideIndexes(pathOf(context), open.layout, context.taskId);
 }
 
-function stillBuilds(db: Database, context: Context): boolean {
+function stillBuilds(locked: OpenTable, context: TableContext): boolean {
   context.throwIfCancelled();
-  checkBuild(db, context.taskId);
+  checkBuild(locked, context.taskId);
   return true;
 }
 
-function noBuild(db: Database): boolean {
-  return db.prepare('SELECT build FROM fts_state').pluck().get() === null;
-}
-
-async function withShadowTables<T>(context: Context, work: (tables: ShadowTables) => Promise<T>): Promise<T> {
-  const tables = new ShadowTables(pathOf(context));
+async function withShadowTables<T>(context: TableContext, work: (tables: ShadowTables) => Promise<T>): Promise<T> {
+  const tables = new ShadowTables(pathOf(context), openTableOf(context).layout);
   try {
     return await work(tables);
   } finally {
@@ -170,6 +169,6 @@ async function withShadowTables<T>(context: Context, work: (tables: ShadowTables
   }
 }
 
-function pathOf(context: Context): string {
-  return resolve(context.data.path);
+function placeOf(context: TableContext): SideIndexPlace {
+  return { path: pathOf(context), layout: openTableOf(context).layout, build: context.taskId };
 }

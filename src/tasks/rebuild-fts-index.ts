@@ -1,9 +1,11 @@
 import { type BatchDefinition, defineBatch } from '../engine/define-task.js';
-import { type IdWindow, idWindows } from '../store/id-windows.js';
+import { numberRows } from '../sqlite/row-numbers.js';
+import { type RowWindow, rowWindows } from '../sqlite/row-windows.js';
+import { Tally } from '../sqlite/tally.js';
 import type { RebuildInput } from './inputs.js';
-import { type MemoryData, connectionOf } from './memory-data.js';
+import { type TableData, openTableOf } from './table-data.js';
 import { type RebuildItem, beginRebuild, endRebuild, finishRebuild, runRebuild } from './rebuild-all.js';
-import { reindexWindows, finishUser } from './rebuild-user.js';
+import { finishUser, reindexWindows } from './rebuild-user.js';
 
 /** What `rebuild_fts_index` did. */
 export interface RebuildResult {
@@ -23,21 +25,22 @@ const USER_WINDOW_ROWS = { min: 100, max: 100 };
  * and swapped in; with it the user's rows are indexed anew in place. Items are windows of equally many rows, and in the full
  * form shares of the merging that follows, each about as long as a window.
  */
-const rebuildFtsIndex: BatchDefinition<RebuildInput, RebuildItem, RebuildResult, MemoryData, true> = defineBatch<
+const rebuildFtsIndex: BatchDefinition<RebuildInput, RebuildItem, RebuildResult, TableData, true> = defineBatch<
   RebuildItem,
   number,
   RebuildResult,
   RebuildInput,
-  MemoryData
+  TableData
 >({
   async plan({ userId }, context) {
     if (userId === undefined) return beginRebuild(context);
-    return idWindows(connectionOf(context), USER_WINDOW_ROWS, userId);
+    await numberRows(openTableOf(context), () => context.throwIfCancelled());
+    return rowWindows(openTableOf(context), { rows: USER_WINDOW_ROWS, userId });
   },
 
   run(items, context, { userId }) {
     if (userId === undefined) return runRebuild(items, context);
-    return reindexWindows(items as readonly IdWindow[], context, userId);
+    return reindexWindows(items as readonly RowWindow[], context, userId);
   },
 
   async finish(parts, context, { userId }) {
@@ -48,6 +51,7 @@ const rebuildFtsIndex: BatchDefinition<RebuildInput, RebuildItem, RebuildResult,
 
   async cleanup(context, { userId }) {
     if (userId === undefined) await endRebuild(context);
+    else new Tally(openTableOf(context).db, context.taskId).end();
   },
 });
 

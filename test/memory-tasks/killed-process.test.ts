@@ -2,16 +2,16 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { currentIndex } from '../../dist/store/fts-index.js';
-import { idWindows } from '../../dist/store/id-windows.js';
 import embedBatch from '../../dist/tasks/embed-batch.js';
 import rebuild from '../../dist/tasks/rebuild-fts-index.js';
 import { handContext, runByHand } from '../support/memory-task.js';
 import {
   connection,
+  currentIndex,
   expectIndexMatchesRows,
   expectNoDebris,
   fill,
+  idWindows,
   temporaryPath,
   temporaryStore,
 } from '../support/memories.js';

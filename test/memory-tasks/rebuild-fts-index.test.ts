@@ -1,19 +1,20 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { beginBuild } from '../../dist/store/index-build.js';
-import { currentIndex, ftsTable } from '../../dist/store/fts-index.js';
-import { idWindows } from '../../dist/store/id-windows.js';
 import { contentHash } from '../../dist/store/memory.js';
-import { sideIndexes } from '../../dist/store/side-index.js';
 import type { RebuildItem } from '../../dist/tasks/rebuild-all.js';
 import rebuild from '../../dist/tasks/rebuild-fts-index.js';
 import { handContext, runByHand } from '../support/memory-task.js';
 import {
+  beginBuild,
   connection,
+  currentIndex,
   expectIndexMatchesRows,
   expectNoDebris,
   fill,
+  ftsTable,
+  idWindows,
+  sideIndexes,
   temporaryPath,
   temporaryStore,
 } from '../support/memories.js';
@@ -137,8 +138,10 @@ describe('rebuild_fts_index', () => {
         // A connection on which each query is followed by a change of somebody else.
         const statement = (source: string): unknown => ({
           pluck: () => ({
-            all: (bound: unknown) => afterwards(prepare(source).pluck().all(bound)),
-            get: (bound: unknown) => afterwards(prepare(source).pluck().get(bound)),
+            safeIntegers: () => ({
+              all: (bound: unknown) => afterwards(prepare(source).pluck().safeIntegers().all(bound)),
+              get: (bound: unknown) => afterwards(prepare(source).pluck().safeIntegers().get(bound)),
+            }),
           }),
         });
         const windows = idWindows(Object.assign(db, { prepare: statement as never }), { min: 100, max: 100 }, null);
@@ -317,7 +320,7 @@ describe('rebuild_fts_index', () => {
           (thrown: unknown) => thrown,
         );
         expect(error).toMatchObject({ code: 'BUILD_SUPERSEDED' });
-        db.exec('UPDATE fts_state SET build = NULL');
+        db.exec('UPDATE memories_fts_state SET build = NULL');
         expectIndexMatchesRows(path);
         expectNoDebris(path);
       },
@@ -362,5 +365,5 @@ async function leaveDebris(path: string): Promise<void> {
   await expect((async () => steps.finish?.([], context, {}))()).rejects.toBe(killed);
   change(connection(path), 1);
   expect(sideIndexes(path)).toHaveLength(1);
-  expect(connection(path).prepare('SELECT count(*) FROM fts_changes').pluck().get()).toBe(1);
+  expect(connection(path).prepare('SELECT count(*) FROM memories_fts_changes').pluck().get()).toBe(1);
 }

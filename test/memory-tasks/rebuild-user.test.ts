@@ -1,13 +1,15 @@
 import type Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { currentIndex, ftsScope, ftsTable } from '../../dist/store/fts-index.js';
+import { MEMORIES_LAYOUT } from '../../dist/store/memories-table.js';
 import rebuild from '../../dist/tasks/rebuild-fts-index.js';
 import { handContext, runByHand } from '../support/memory-task.js';
 import {
   connection,
+  currentIndex,
   expectIndexMatchesRows,
   expectNoDebris,
   fill,
+  ftsTable,
   temporaryPath,
   temporaryStore,
 } from '../support/memories.js';
@@ -40,7 +42,7 @@ describe('rebuild_fts_index of one user', () => {
     // Wrong entries of the others, which a rebuild of them would put right.
     db.exec(`DELETE FROM ${table} WHERE rowid IN (SELECT id FROM memories WHERE user_id <> 'user1')`);
     db.exec(`INSERT INTO ${table} (rowid, scope, content)
-             SELECT m.id, ${ftsScope('m')}, 'untouched' FROM memories m WHERE m.user_id <> 'user1'`);
+             SELECT m.id, ${MEMORIES_LAYOUT.scope('m')}, 'untouched' FROM memories m WHERE m.user_id <> 'user1'`);
     await runByHand(rebuild, { userId: 'user1' }, handContext({ path }));
     const store = temporaryStore({ path });
     expect(await store.search('untouched', { userId: 'user0', limit: 200 })).toHaveLength(200);
@@ -51,7 +53,8 @@ describe('rebuild_fts_index of one user', () => {
 
   it("removes the user's entries that have no row, and nobody else's", async () => {
     const { path, db, table } = filled();
-    const orphan = db.prepare(`INSERT INTO ${table} (rowid, scope, content) SELECT ?, ${ftsScope('m')}, 'ghost' FROM
+    const orphan =
+      db.prepare(`INSERT INTO ${table} (rowid, scope, content) SELECT ?, ${MEMORIES_LAYOUT.scope('m')}, 'ghost' FROM
                                (SELECT ? AS user_id, 'default' AS namespace) m`);
     for (let n = 0; n < 120; n++) orphan.run(10_000 + n, 'user1');
     orphan.run(20_000, 'user2');

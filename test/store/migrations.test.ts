@@ -47,14 +47,14 @@ describe('migrations', () => {
     const gate = new SharedArrayBuffer(4);
     const source = `
       const { workerData, parentPort } = require('node:worker_threads');
-      import(workerData.module).then(({ openConnection }) => {
+      import(workerData.module).then(({ openMemories }) => {
         parentPort.postMessage('ready');
         Atomics.wait(new Int32Array(workerData.gate), 0, 0);
-        const db = openConnection(workerData.path);
+        const { db } = openMemories(workerData.path);
         parentPort.postMessage(db.pragma('user_version', { simple: true }));
         db.close();
       });`;
-    const module = new URL('../../dist/store/connection.js', import.meta.url).href;
+    const module = new URL('../../dist/store/memories-table.js', import.meta.url).href;
     const threads = Array.from(
       { length: 4 },
       () => new Worker(source, { eval: true, workerData: { path, gate, module } }),

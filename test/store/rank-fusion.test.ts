@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type FusedHit, type RankedList, fuse } from '../../dist/sqlite/rank-fusion.js';
+import { FUSION_K, type FusedHit, type RankedList, fuse } from '../../dist/sqlite/rank-fusion.js';
 import { expectRefused } from '../support/bad-values.js';
 
 /** A list of ids, best first, with scores that fall. */
@@ -13,7 +13,8 @@ function idsOf(hits: readonly FusedHit<string>[]): string[] {
   return hits.map(({ id }) => id);
 }
 
-const LIST = fc.uniqueArray(fc.constantFrom(...'abcdefghij'), { maxLength: 8 });
+const ID = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j');
+const LIST = fc.uniqueArray(ID, { maxLength: 8 });
 const WEIGHT = fc.double({ min: 0.1, max: 10, noNaN: true });
 const LISTS = fc.array(
   fc.tuple(LIST, WEIGHT).map(([ids, weight]) => ranked(ids, weight)),
@@ -22,7 +23,7 @@ const LISTS = fc.array(
 
 describe('reciprocal rank fusion', () => {
   it('sums weight / (k + rank) over the lists, and says where each had the hit', () => {
-    const fused = fuse([ranked(['a', 'b', 'c']), ranked(['c', 'a'], 0.5)]);
+    const fused = fuse([ranked(['a', 'b', 'c']), ranked(['c', 'a'], 0.5)], 60);
     expect(fused).toEqual([
       {
         id: 'a',
@@ -54,7 +55,7 @@ describe('reciprocal rank fusion', () => {
     const [only, ...none] = fuse([ranked(['a']), ranked(['b', 'a'], 0)]);
     expect(only).toEqual({
       id: 'a',
-      score: 1 / 61,
+      score: 1 / (FUSION_K + 1),
       places: [
         { rank: 1, score: 100 },
         { rank: 2, score: 99 },
@@ -68,6 +69,12 @@ describe('reciprocal rank fusion', () => {
     expect(idsOf(fuse([ranked(['b', 'd']), ranked(['a', 'c'])]))).toEqual(['b', 'a', 'd', 'c']);
     // 2 / (1 + 1) and 1 / (1 + 0) with k = 0: the first of one list and the second of one that counts twice.
     expect(idsOf(fuse([ranked(['x', 'second'], 2), ranked(['first'])], 0))).toEqual(['x', 'first', 'second']);
+  });
+
+  it('puts the first of a list that counts half level with the fourth of the other, unless told otherwise', () => {
+    const lists = [ranked(['a', 'b', 'c', 'd', 'e']), ranked(['x'], 0.5)];
+    expect(idsOf(fuse(lists))).toEqual(['a', 'b', 'c', 'x', 'd', 'e']);
+    expect(idsOf(fuse(lists, 60)).at(-1)).toBe('x');
   });
 
   it('counts an id that a list has twice where it comes first', () => {
@@ -125,7 +132,7 @@ describe('reciprocal rank fusion', () => {
 
   it('never ranks a hit lower because another list found it too', () => {
     fc.assert(
-      fc.property(LISTS, fc.constantFrom(...'abcdefghij'), WEIGHT, (lists, id, weight) => {
+      fc.property(LISTS, ID, WEIGHT, (lists, id, weight) => {
         const place = (hits: readonly FusedHit<string>[]): number => idsOf(hits).indexOf(id);
         const before = place(fuse(lists));
         const after = place(fuse([...lists, ranked([id], weight)]));

@@ -32,9 +32,15 @@ describe('vector search', () => {
     expect(await store.search('mine', ada)).toHaveLength(2);
     expect(await store.search('mine', { ...ada, namespace: 'work' })).toMatchObject([{ content: 'mine at work' }]);
     const other = temporaryStore({ path: store.path, embedder: hashingEmbedder({ dimensions: 32 }) });
-    expect(await other.search('mine', ada)).toEqual([]);
-    expect(await other.add({ userId: 'ada', content: 'mine' })).toMatchObject({ stored: false });
-    expect(await other.search('mine', ada)).toHaveLength(1);
+    const refused = { code: 'MODEL_NOT_AT_HAND', message: expect.stringContaining('run migrate_embeddings') };
+    await expect(other.search('mine', ada)).rejects.toMatchObject(refused);
+    await expect(other.add({ userId: 'ada', content: 'more' })).rejects.toMatchObject(refused);
+    const both = temporaryStore({
+      path: store.path,
+      embedder: [hashingEmbedder({ dimensions: 32 }), hashingEmbedder({ dimensions: 64 })],
+    });
+    expect(await both.add({ userId: 'ada', content: 'mine' })).toMatchObject({ stored: false });
+    expect(await both.search('mine', ada)).toHaveLength(2);
   });
 
   it('finds nothing for a query without a word', async () => {

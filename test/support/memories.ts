@@ -4,10 +4,14 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { type Store, type StoreOptions, openStore } from 'treadle/store';
 import { expect, onTestFinished } from 'vitest';
-import { openConnection } from '../../dist/store/connection.js';
-import { createIndex, currentIndex, ftsScope, ftsTable, otherIndex } from '../../dist/store/fts-index.js';
+import { currentIndex as currentIndexOf, otherIndex } from '../../dist/sqlite/fts-index.js';
+import { beginBuild as beginBuildOf } from '../../dist/sqlite/index-build.js';
+import type { IndexName } from '../../dist/sqlite/layout.js';
+import { type RowWindow, rowWindows } from '../../dist/sqlite/row-windows.js';
+import { sideIndexes as sideIndexesOf } from '../../dist/sqlite/side-index.js';
+import { MEMORIES_LAYOUT, openMemories } from '../../dist/store/memories-table.js';
 import { contentHash } from '../../dist/store/memory.js';
-import { sideIndexes } from '../../dist/store/side-index.js';
+import { expectSound } from './sound-table.js';
 
 /** The path of a database that is not there yet, in a folder that goes when the test ends. */
 export function temporaryPath(): string {
@@ -26,9 +30,34 @@ export function temporaryStore(options: Partial<StoreOptions> = {}): Store & { p
 
 /** A connection as threads have it, closed when the test ends. */
 export function connection(path: string): Database.Database {
-  const db = openConnection(path);
+  const { db } = openMemories(path);
   onTestFinished(() => void db.close());
   return db;
+}
+
+/** The index that answers. */
+export function currentIndex(db: Database.Database): IndexName {
+  return currentIndexOf({ db, layout: MEMORIES_LAYOUT });
+}
+
+export function ftsTable(index: IndexName): string {
+  return MEMORIES_LAYOUT.ftsName(index);
+}
+
+export function idWindows(
+  db: Database.Database,
+  rows: { min: number; max: number },
+  userId: string | null,
+): RowWindow[] {
+  return rowWindows({ db, layout: MEMORIES_LAYOUT }, { rows, userId });
+}
+
+export function beginBuild(db: Database.Database, build: string): void {
+  beginBuildOf({ db, layout: MEMORIES_LAYOUT }, build);
+}
+
+export function sideIndexes(path: string): string[] {
+  return sideIndexesOf(path, MEMORIES_LAYOUT);
 }
 
 /** Adds `count` rows at once, of `users` users in turn; `contentOf` gives the text of a row by its number from 0. */
@@ -37,7 +66,7 @@ export function fill(
   count: number,
   { users = 3, contentOf = (n: number): string => `row${n} about subject${n % 7}` } = {},
 ): void {
-  const db = openConnection(path);
+  const { db } = openMemories(path);
   const insert = db.prepare(
     `INSERT INTO memories (user_id, importance, created_at, content_hash, content) VALUES (?, 0.5, 0, ?, ?)`,
   );
@@ -51,48 +80,23 @@ export function fill(
   db.close();
 }
 
-/**
- * Expects that the index that answers holds exactly the words of the rows: each once, at its place, and no other. It is
- * compared with an index made from the rows anew, word by word.
- */
+/** Expects that the index that answers holds exactly the words of the rows, and no vector is without its row. */
 export function expectIndexMatchesRows(path: string): void {
-  const db = openConnection(path);
+  const open = openMemories(path);
   try {
-    const table = ftsTable(currentIndex(db));
-    db.exec(`INSERT INTO ${table} (${table}) VALUES ('integrity-check')`);
-    expect(db.pragma('integrity_check', { simple: true })).toBe('ok');
-    db.pragma('temp_store = MEMORY');
-    createIndex(db, 'temp.expected');
-    db.exec(
-      `INSERT INTO temp.expected (rowid, scope, content) SELECT m.id, ${ftsScope('m')}, m.content FROM memories m`,
-    );
-    db.exec(`CREATE VIRTUAL TABLE temp.expected_words USING fts5vocab('temp', 'expected', 'instance')`);
-    db.exec(`CREATE VIRTUAL TABLE temp.found_words USING fts5vocab('main', '${table}', 'instance')`);
-    const words = (vocab: string): unknown =>
-      db
-        .prepare(
-          `SELECT count(*), group_concat(term || doc || col || offset, ' ' ORDER BY doc, col, offset) FROM temp.${vocab}`,
-        )
-        .raw()
-        .get();
-    const [expected, found] = [words('expected_words'), words('found_words')] as [number, string][];
-    expect(found?.[0]).toBe(expected?.[0]);
-    // Not `toBe`: a difference of megabytes is of no use to anybody.
-    expect(found?.[1] === expected?.[1]).toBe(true);
-    const ids = (from: string): unknown => db.prepare(`SELECT count(*), sum(id) FROM ${from}`).raw().get();
-    expect(ids(`${table}_docsize`)).toEqual(ids('memories'));
+    expectSound(open);
   } finally {
-    db.close();
+    open.db.close();
   }
 }
 
 /** Expects that nothing of any rebuild is left: no file, no entry in the other index, no list of changes. */
 export function expectNoDebris(path: string): void {
   expect(sideIndexes(path)).toEqual([]);
-  const db = openConnection(path);
+  const { db } = openMemories(path);
   try {
-    expect(db.prepare('SELECT build FROM fts_state').pluck().get()).toBeNull();
-    expect(db.prepare('SELECT count(*) FROM fts_changes').pluck().get()).toBe(0);
+    expect(db.prepare('SELECT build FROM memories_fts_state').pluck().get()).toBeNull();
+    expect(db.prepare('SELECT count(*) FROM memories_fts_changes').pluck().get()).toBe(0);
     const other = ftsTable(otherIndex(currentIndex(db)));
     const sizes = ['data', 'idx', 'docsize'].map((part) =>
       db.prepare(`SELECT count(*) FROM ${other}_${part}`).pluck().get(),

@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
 import type { BatchDefinition, TaskContext } from '../../dist/engine/define-task.js';
-import type { MemoryData } from '../../dist/tasks/memory-data.js';
+import type { TableData } from '../../dist/tasks/table-data.js';
 
 let tasks = 0;
 
@@ -15,9 +15,9 @@ export interface ContextHooks {
 
 /** The context of a task that runs in this process. */
 export function handContext(
-  data: MemoryData,
+  data: TableData,
   { taskId = `task-${++tasks}`, onStage, onCheck }: ContextHooks = {},
-): TaskContext<MemoryData> {
+): TaskContext<TableData> {
   const warm = new Map<string, unknown>();
   onTestFinished(() => {
     for (const thing of warm.values()) (thing as { close?: () => void }).close?.();
@@ -47,9 +47,9 @@ export function handContext(
 
 /** Runs a batch as the engine does: plan, chunk after chunk, finish, and cleanup whatever happens. */
 export async function runByHand<Input, Item, Result>(
-  { steps }: BatchDefinition<Input, Item, Result, MemoryData, true>,
+  { steps }: BatchDefinition<Input, Item, Result, TableData, true>,
   input: Input,
-  context: TaskContext<MemoryData>,
+  context: TaskContext<TableData>,
   chunkItems = 3,
 ): Promise<Result> {
   try {

@@ -1,0 +1,49 @@
+import { badModel } from './bad-model.js';
+import type { SharedTable } from './shared-table.js';
+import { type StaticPlan, plannedTokens } from './static-plan.js';
+import { type AddRow, numberReader, rowAdder } from './table-numbers.js';
+
+/** The vectors of a model by token, read from a complete table. */
+export class TokenVectors {
+  /** How many tokens have a vector. */
+  readonly tokens: number;
+  readonly #path: string;
+  readonly #addRow: AddRow;
+  readonly #weightOf: ((token: number) => number) | null;
+  readonly #rowOf: ((token: number) => number) | null;
+  readonly #sum: Float64Array;
+
+  /** @throws TreadleError INVALID_ARGUMENT when a token is mapped to no vector. */
+  constructor(plan: StaticPlan, table: SharedTable) {
+    const { vectors, weights, mapping, dimensions } = plan;
+    const { buffer } = table;
+    this.tokens = plannedTokens(plan);
+    this.#path = plan.model.path;
+    this.#addRow = rowAdder(vectors, buffer, table.placeOf(vectors));
+    this.#weightOf = weights && numberReader(weights, buffer, table.placeOf(weights));
+    this.#rowOf = mapping && numberReader(mapping, buffer, table.placeOf(mapping));
+    this.#sum = new Float64Array(dimensions);
+    for (let token = 0; this.#rowOf !== null && token < this.tokens; token++) {
+      const row = this.#rowOf(token);
+      if (row >= 0 && row < vectors.rows) continue;
+      throw badModel(plan.model.path, `tensor "mapping" sends token ${token} to row ${row} of ${vectors.rows}`);
+    }
+  }
+
+  /**
+   * Writes the mean of the tokens' vectors, made length 1, into `vector`; without tokens it is left as it is.
+   *
+   * @throws TreadleError INVALID_ARGUMENT when the table has no real numbers for them.
+   */
+  mean(tokens: readonly number[], vector: Float32Array): void {
+    const sum = this.#sum.fill(0);
+    // It is not divided by their number: the length becomes 1 anyway.
+    for (const token of tokens) this.#addRow(sum, this.#rowOf?.(token) ?? token, this.#weightOf?.(token) ?? 1);
+    let squares = 0;
+    for (let at = 0; at < sum.length; at++) squares += (sum[at] as number) ** 2;
+    if (squares === 0) return;
+    if (!Number.isFinite(squares)) throw badModel(this.#path, 'its vectors hold infinities, or NaN');
+    const scale = 1 / Math.sqrt(squares);
+    for (let at = 0; at < sum.length; at++) vector[at] = (sum[at] as number) * scale;
+  }
+}

@@ -1,0 +1,122 @@
+import { currentIndex, otherIndex, retokenize } from './fts-index.js';
+import type { IndexName } from './layout.js';
+import type { OpenTable } from './open-table.js';
+
+/** Thrown in a rebuild when a later one of the same index has taken over: the index that answers is untouched. */
+export class BuildSuperseded extends Error {
+  override readonly name = 'BuildSuperseded';
+  readonly code = 'BUILD_SUPERSEDED';
+
+  constructor(build: string, by: string | null) {
+    super(
+      `The rebuild ${build} of the full-text index stopped: ${by === null ? 'it was ended' : `the later one ${by} took over`}`,
+    );
+  }
+}
+
+/** What a finished build did. */
+export interface BuildReport {
+  /** Rows that were indexed range by range. */
+  readonly rows: number;
+  /** Rows that were added, changed or deleted meanwhile and brought up to date afterwards. */
+  readonly replayed: number;
+}
+
+/**
+ * Begins to build the index that does not answer: from now on every change of a row is also noted. A build that is under
+ * way elsewhere, or was left behind by a crash, is superseded: the later one always wins, because nobody can tell a dead
+ * one from a slow one.
+ */
+export function beginBuild({ db, layout }: OpenTable, build: string): void {
+  db.transaction(() => {
+    db.prepare(`UPDATE ${layout.ftsState} SET build = ?`).run(build);
+    db.exec(`DELETE FROM ${layout.ftsChanges}`);
+  }).immediate();
+}
+
+/** Gives the index being built this tokenizer; it must be empty. @throws BuildSuperseded */
+export function setTokenizer(open: OpenTable, build: string, tokenizer: string): void {
+  open.db.transaction(() => retokenize(open, targetIndex(open, build), tokenizer)).immediate();
+}
+
+/** The build that is under way, or was left behind. */
+export function presentBuild({ db, layout }: OpenTable): string | null {
+  return db.prepare(`SELECT build FROM ${layout.ftsState}`).pluck().get() as string | null;
+}
+
+/** @throws BuildSuperseded when `build` is not the present one. Inside a write transaction it stays true. */
+export function checkBuild(open: OpenTable, build: string): void {
+  const present = presentBuild(open);
+  if (present !== build) throw new BuildSuperseded(build, present);
+}
+
+/** The index being built. @throws BuildSuperseded */
+export function targetIndex(open: OpenTable, build: string): IndexName {
+  checkBuild(open, build);
+  return otherIndex(currentIndex(open));
+}
+
+/** How many changes wait to be brought into the new index; counts to `max` at most. */
+export function pendingChanges({ db, layout }: OpenTable, max: number): number {
+  return db.prepare(`SELECT count(*) FROM (SELECT 1 FROM ${layout.ftsChanges} LIMIT ?)`).pluck().get(max) as number;
+}
+
+/**
+ * Brings up to `max` changed rows up to date in the new index and returns how many; call it in a write transaction. A
+ * row's entry is removed and, if the row is still there, made anew, so that it does not matter what the index had.
+ *
+ * @throws BuildSuperseded
+ */
+export function replayChanges(open: OpenTable, build: string, max: number): number {
+  const { db, layout } = open;
+  const table = layout.fts(targetIndex(open, build));
+  const changed = `SELECT row_id FROM ${layout.ftsChanges} ORDER BY row_id LIMIT ?`;
+  const last = db.prepare(`SELECT max(row_id) FROM (${changed})`).pluck().safeIntegers().get(max) as bigint | null;
+  if (last === null) return 0;
+  db.prepare(`DELETE FROM ${table} WHERE rowid IN (${changed})`).run(max);
+  // CROSS JOIN fixes the order: from the changes to their rows, never through all rows.
+  const rows = layout.numbered
+    ? `${layout.numbers} k ON k.number = c.row_id CROSS JOIN ${layout.table} m ON m.${layout.id} = k.id`
+    : `${layout.table} m ON m.${layout.id} = c.row_id`;
+  db.prepare(
+    `INSERT INTO ${table} (${layout.entryColumns})
+     SELECT ${layout.entry} FROM ${layout.ftsChanges} c CROSS JOIN ${rows} WHERE c.row_id <= ? ORDER BY c.row_id`,
+  ).run(last);
+  return db.prepare(`DELETE FROM ${layout.ftsChanges} WHERE row_id <= ?`).run(last).changes;
+}
+
+/**
+ * Brings in the last changes and lets the new index answer from the end of this transaction on.
+ *
+ * @throws BuildSuperseded
+ */
+export function swapIndexes(open: OpenTable, build: string, { rows, replayed }: BuildReport): BuildReport {
+  const { db, layout } = open;
+  return db
+    .transaction(() => {
+      const target = targetIndex(open, build);
+      const report = { rows, replayed: replayed + replayChanges(open, build, Number.MAX_SAFE_INTEGER) };
+      db.prepare(
+        `UPDATE ${layout.ftsState}
+         SET current = ?, complete = 1, build = NULL, last_build = ?, last_rows = ?, last_replayed = ?`,
+      ).run(target, build, report.rows, report.replayed);
+      return report;
+    })
+    .immediate();
+}
+
+/** The report of `build` if it was the last to swap: it may have been told nobody. */
+export function reportOf({ db, layout }: OpenTable, build: string): BuildReport | null {
+  const row = db
+    .prepare(`SELECT last_rows AS rows, last_replayed AS replayed FROM ${layout.ftsState} WHERE last_build = ?`)
+    .get(build) as BuildReport | undefined;
+  return row ?? null;
+}
+
+/** Ends `build` without a swap, if it is the present one. */
+export function abandonBuild({ db, layout }: OpenTable, build: string): void {
+  db.transaction(() => {
+    const { changes } = db.prepare(`UPDATE ${layout.ftsState} SET build = NULL WHERE build = ?`).run(build);
+    if (changes > 0) db.exec(`DELETE FROM ${layout.ftsChanges}`);
+  }).immediate();
+}

@@ -1,0 +1,89 @@
+import { type Embedder, checkEmbedders } from '../embedders/embedder.js';
+import { invalidArgument } from '../engine/errors.js';
+import type { UserId } from './layout.js';
+import type { OpenTable } from './open-table.js';
+import { openOwnTable } from './own-table.js';
+import { type SearchModeOptions, checkQuery, checkSearchPlan } from './search-options.js';
+import { type SqliteTable, checkTable } from './sqlite-table.js';
+import { type TableHit, TableSearch } from './table-search.js';
+
+/** Which table to search. */
+export interface SqliteSearchOptions extends SqliteTable {
+  /** The database file. It must be there. */
+  path: string;
+  /**
+   * Makes vectors of queries. Of several, the one whose model is in use is taken. @default none: text search only
+   */
+  embedder?: Embedder | readonly Embedder[];
+}
+
+/** Where and how to search. */
+export interface SqliteQueryOptions extends SearchModeOptions {
+  /** Only this user's rows. @default all rows */
+  userId?: UserId;
+  /** Only this namespace of the user's. @default all of the user's */
+  namespace?: string;
+}
+
+/** Search in a table of your own, by the index and the vectors that `sqliteTasks` keeps for the same description. */
+export class SqliteSearch {
+  readonly #open: OpenTable;
+  readonly #search: TableSearch;
+  readonly #hasEmbedder: boolean;
+
+  /** @internal Use {@link openSearch}. */
+  constructor(open: OpenTable, embedders: readonly Embedder[]) {
+    this.#open = open;
+    this.#search = new TableSearch(open, embedders);
+    this.#hasEmbedder = embedders.length > 0;
+  }
+
+  /**
+   * The rows that fit the query best, best first; expired ones are not found. The query is plain text, nothing in it is
+   * syntax.
+   *
+   * @throws TreadleError INVALID_ARGUMENT; Error INDEX_NOT_BUILT before the first `rebuild_fts_index` over a table that
+   *   had rows; Error MODEL_NOT_AT_HAND when the vectors in use are of another model than the embedders given.
+   */
+  async search(query: string, options: SqliteQueryOptions = {}): Promise<TableHit[]> {
+    const text = checkQuery(query);
+    const plan = checkSearchPlan(options);
+    const { table, user, namespace: column, fts, vectors } = this.#open.layout.described;
+    const { userId = null, namespace = null } = options;
+    if (plan.mode !== 'vector' && fts === undefined) throw without('mode', 'fts', table, plan.mode);
+    if (plan.mode !== 'text' && vectors === undefined) throw without('mode', 'vectors', table, plan.mode);
+    if (plan.mode !== 'text' && !this.#hasEmbedder) {
+      throw invalidArgument('mode', "'text' in a search opened without an `embedder`", plan.mode);
+    }
+    if (userId !== null && user === undefined) throw without('userId', 'user', table, userId);
+    if (userId !== null && typeof userId !== 'string' && !Number.isSafeInteger(userId)) {
+      throw invalidArgument('userId', 'a string or an integer', userId);
+    }
+    if (namespace !== null && (column === undefined || userId === null)) {
+      throw invalidArgument('namespace', 'none without `userId` and a table described with `namespace`', namespace);
+    }
+    return this.#search.search(text, { userId, namespace, now: Date.now() }, plan);
+  }
+
+  /** Closes the database. What is called afterwards throws. */
+  close(): void {
+    this.#search.close();
+    this.#open.db.close();
+  }
+}
+
+/**
+ * Opens a table for searching; what is kept beside it is made unless it is there.
+ *
+ * @throws TreadleError INVALID_ARGUMENT; Error when the file or the table is not there, or does not have the columns.
+ */
+export function openSearch(options: SqliteSearchOptions): SqliteSearch {
+  const table = checkTable(options);
+  const { path, embedder } = options;
+  if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a database file', path);
+  return new SqliteSearch(openOwnTable(path, table), checkEmbedders('embedder', embedder));
+}
+
+function without(name: string, property: string, table: string, value: unknown): Error {
+  return invalidArgument(name, `something else for "${table}", which is described without \`${property}\``, value);
+}

@@ -1,0 +1,77 @@
+import { type BatchDefinition, defineBatch } from '../engine/define-task.js';
+import { deleteExpired } from '../sqlite/expiry.js';
+import { numberRows } from '../sqlite/row-numbers.js';
+import { type RowWindow, rowWindows } from '../sqlite/row-windows.js';
+import { PacedWriter } from '../sqlite/paced-writer.js';
+import { QuietIndex } from '../sqlite/quiet-index.js';
+import { Tally } from '../sqlite/tally.js';
+import type { SweepInput } from './inputs.js';
+import { type TableContext, type TableData, openTableOf } from './table-data.js';
+
+/** What `ttl_sweep` did. */
+export interface SweepResult {
+  /** Rows deleted, each counted once. */
+  readonly deleted: number;
+}
+
+// Expired rows of an item, which is one transaction: some 10 ms.
+const WINDOW_ROWS = { min: 100, max: 100 };
+
+/**
+ * Deletes expired rows, and with them their entries in the full-text index and their vectors. Items are windows of equally
+ * many expired rows, each deleted in one short transaction. What is renewed before its turn comes stays.
+ */
+const ttlSweep: BatchDefinition<SweepInput, RowWindow, SweepResult, TableData, true> = defineBatch<
+  RowWindow,
+  void,
+  SweepResult,
+  SweepInput,
+  TableData
+>({
+  async plan({ userId = null, namespace = null }, context) {
+    const open = openTableOf(context);
+    await numberRows(open, () => context.throwIfCancelled());
+    return rowWindows(open, { rows: WINDOW_ROWS, userId, namespace, expiredAt: Date.now() });
+  },
+
+  async run(windows, context, { userId = null, namespace = null }) {
+    const open = openTableOf(context);
+    const tally = tallyOf(context);
+    const write = writerOf(context);
+    for (const [at, window] of windows.entries()) {
+      await write(() => {
+        tally.add('deleted', deleteExpired(open, window, { userId, namespace, now: Date.now() }));
+      });
+      context.progress(at + 1);
+    }
+  },
+
+  finish(_, context) {
+    return { deleted: tallyOf(context).total('deleted') };
+  },
+
+  cleanup(context) {
+    tallyOf(context).end();
+  },
+});
+
+export default ttlSweep;
+
+function tallyOf(context: TableContext): Tally {
+  return new Tally(openTableOf(context).db, context.taskId);
+}
+
+/** Where there is a full-text index, without the merging that it would do in the middle of a transaction. */
+function writerOf(context: TableContext): (work: () => void) => Promise<void> {
+  const open = openTableOf(context);
+  const mayGoOn = (): void => context.throwIfCancelled();
+  if (open.layout.described.fts !== undefined) {
+    const index = new QuietIndex(open, mayGoOn);
+    return (work) => index.write(work);
+  }
+  const writer = new PacedWriter(open.db);
+  return (work) => {
+    mayGoOn();
+    return writer.write(work);
+  };
+}
