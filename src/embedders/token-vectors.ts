@@ -1,14 +1,14 @@
 import { badModel } from './bad-model.js';
 import type { SharedTable } from './shared-table.js';
 import { type StaticPlan, plannedTokens } from './static-plan.js';
-import { type AddRow, numberReader, rowAdder } from './table-numbers.js';
+import { type AddRows, numberReader, rowAdder } from './table-numbers.js';
 
 /** The vectors of a model by token, read from a complete table. */
 export class TokenVectors {
   /** How many tokens have a vector. */
   readonly tokens: number;
   readonly #path: string;
-  readonly #addRow: AddRow;
+  readonly #addRows: AddRows;
   readonly #weightOf: ((token: number) => number) | null;
   readonly #rowOf: ((token: number) => number) | null;
   readonly #sum: Float64Array;
@@ -19,7 +19,7 @@ export class TokenVectors {
     const { buffer } = table;
     this.tokens = plannedTokens(plan);
     this.#path = plan.model.path;
-    this.#addRow = rowAdder(vectors, buffer, table.placeOf(vectors));
+    this.#addRows = rowAdder(vectors, buffer, table.placeOf(vectors));
     this.#weightOf = weights && numberReader(weights, buffer, table.placeOf(weights));
     this.#rowOf = mapping && numberReader(mapping, buffer, table.placeOf(mapping));
     this.#sum = new Float64Array(dimensions);
@@ -37,8 +37,14 @@ export class TokenVectors {
    */
   mean(tokens: readonly number[], vector: Float32Array): void {
     const sum = this.#sum.fill(0);
+    const rows = this.#rowOf === null ? tokens.slice() : tokens.map(this.#rowOf);
+    const weights = tokens.map(this.#weightOf ?? ((): number => 1));
+    while (rows.length % 4 !== 0) {
+      rows.push(rows[0] as number);
+      weights.push(0);
+    }
     // It is not divided by their number: the length becomes 1 anyway.
-    for (const token of tokens) this.#addRow(sum, this.#rowOf?.(token) ?? token, this.#weightOf?.(token) ?? 1);
+    this.#addRows(sum, rows, weights);
     let squares = 0;
     for (let at = 0; at < sum.length; at++) squares += (sum[at] as number) ** 2;
     if (squares === 0) return;

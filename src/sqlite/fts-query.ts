@@ -1,3 +1,5 @@
+import { COMMON_WORDS } from './common-words.js';
+
 /** The most different words of a query that are looked for; further ones are ignored. */
 export const MAX_QUERY_TERMS = 64;
 
@@ -6,15 +8,6 @@ export const MAX_QUERY_LENGTH = 16_384;
 
 // Letters, digits and private use are what the tokenizer makes words of; marks belong to the letter before them.
 const WORD = /[\p{L}\p{N}\p{Co}][\p{L}\p{N}\p{Co}\p{M}]*/gu;
-
-// Words that stand in almost every English text: they say nothing, and would make each search visit each row.
-const COMMON_WORDS = new Set(
-  (
-    'a about an and any are as at be but by can could did do does for from had has have how i if in into is it its me my ' +
-    'no not of on or our so than that the their them then there these they this to was we were what when where which ' +
-    'who why will with would you your'
-  ).split(' '),
-);
 
 /**
  * Makes an FTS5 expression of what a person typed. The text is never FTS5 syntax: it is cut into words, each of them

@@ -31,7 +31,7 @@ export interface SearchModeOptions {
 export interface FoundBy {
   /**
    * Higher is better. Text: BM25, > 0 and without an upper bound, comparable only within one search. Vector: the cosine
-   * of the angle, -1 to 1. Hybrid: the sum over the lists of weight / (60 + rank).
+   * of the angle, -1 to 1. Hybrid: the sum over the lists of weight / (2 + rank).
    */
   readonly score: number;
   /** The lists that it was in, with its rank there, from 1, and its score there. */

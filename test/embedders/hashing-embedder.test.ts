@@ -52,10 +52,10 @@ describe('the hashing embedder', () => {
   });
 
   it('lets common words count as words alone, so that texts are not alike for their sake', () => {
-    expect(cosine('what is the state of it', 'what is the price of it')).toBeLessThan(0.45);
+    expect(cosine('what is the state of it', 'what is the price of it')).toBeLessThan(0.6);
     expect(cosine('this is where they would', 'this is where they would')).toBeCloseTo(1, 5);
     expect(cosine('this is where they would', 'where would they')).toBeGreaterThan(0.5);
-    // As a misspelt `which` has runs and the word has none, nothing brings the two together.
+    // The misspelt word has runs and the common one has none.
     expect(Math.abs(cosine('which', 'whihc'))).toBeLessThan(0.15);
   });
 

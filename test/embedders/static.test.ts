@@ -1,6 +1,6 @@
 import { utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { type Embedder, loadEmbedder } from 'treadle/embedders';
 import staticEmbedder, { type StaticModelOptions, staticModel } from 'treadle/embedders/static';
 import { describe, expect, it } from 'vitest';
@@ -20,7 +20,7 @@ function model(tensors: Record<string, NewTensor> = {}, tokenizer: object = word
 async function vectors(embedder: Embedder, ...texts: string[]): Promise<number[][]> {
   const matrix = await embedder.embed(texts);
   const { dimensions } = embedder;
-  return texts.map((_, row) => [...matrix.subarray(row * dimensions, (row + 1) * dimensions)]);
+  return texts.map((_, row) => Array.from(matrix.subarray(row * dimensions, (row + 1) * dimensions)));
 }
 
 async function vectorOf(folder: string, text: string, options: Partial<StaticModelOptions> = {}): Promise<number[]> {
@@ -75,7 +75,7 @@ describe('a static embedder', () => {
   ])('reads numbers of the form %s', async (dtype, row, values) => {
     const Row = row.constructor as new (length: number) => typeof row;
     const data = new Row(TOKENS.length * row.length);
-    data.set(row as never, id('cloth') * row.length);
+    data.set(row, id('cloth') * row.length);
     const folder = model({ embeddings: { dtype, shape: [TOKENS.length, row.length], data } });
     expectClose(await vectorOf(folder, 'cloth'), meanOf(values, row.length, [[0, 1]]));
   });
@@ -130,35 +130,48 @@ describe('a static embedder', () => {
     expectClose(await vectorOf(model({}, tokenizer), 'The qq CLOTH'), meanOf(table, COLUMNS, ids('the', 'cloth')));
   });
 
-  it('tokenises in its quick way as the tokenizer itself does', async () => {
+  const pieces = [...Array.from('▁abcdehlmnoprstuvwxy.'), '▁the', 'loom', 'the'];
+  const metaspace = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true };
+  it.each([
+    ['WordPiece', wordPiece(TOKENS)],
+    [
+      'Unigram',
+      wordPiece([], {
+        normalizer: { type: 'NFKC' },
+        pre_tokenizer: metaspace,
+        model: { type: 'Unigram', unk_id: 0, vocab: [['<unk>', 0], ...pieces.map((piece, at) => [piece, -at])] },
+      }),
+    ],
+    [
+      'BPE',
+      wordPiece([], {
+        normalizer: { type: 'Lowercase' },
+        pre_tokenizer: metaspace,
+        model: {
+          type: 'BPE',
+          unk_token: null,
+          vocab: Object.fromEntries(['th', ...pieces].map((piece, at) => [piece, at])),
+          merges: ['t h', 'th e', '▁ the'],
+        },
+      }),
+    ],
+  ])('tokenises in its quick way as the tokenizer itself does: %s', async (_, json) => {
     const { Tokenizer } = await import('@huggingface/tokenizers');
     const { loadTokenizer } = await import('../../dist/embedders/static-tokenizer.js');
-    const json = wordPiece(TOKENS);
     const plain = new Tokenizer(json, {});
     const quick = await loadTokenizer('', Buffer.from(JSON.stringify(json)), { maxTokens: null, dropsUnknown: false });
-    const word = fc.constantFrom(
-      ...TOKENS,
-      'looms',
-      'xxx',
-      'Café',
-      'LOOM',
-      '\t',
-      '\u0000',
-      '好好',
-      'x'.repeat(101),
-      '[UNK]',
-    );
+    const words = ['looms', 'xxx', 'Café', 'LOOM', '\t', '\u0000', '好好', 'x'.repeat(101), '[UNK]'];
+    const part = fc.oneof(fc.constantFrom(...TOKENS, ...words), fc.string(), fc.string({ unit: 'binary' }));
     const text = fc.oneof(
-      fc
-        .array(fc.oneof(word, fc.string(), fc.string({ unit: 'binary' })), { maxLength: 12 })
-        .map((parts) => parts.join(' ')),
+      fc.array(part, { maxLength: 12 }).map((parts) => parts.join(' ')),
       fc.string({ unit: 'grapheme' }),
     );
     fc.assert(
       fc.property(text, (given) => {
-        expect(quick.tokens(given)).toEqual(plain.encode(given, { add_special_tokens: false }).ids);
+        const tokens = plain.encode(given, { add_special_tokens: false }).ids;
+        expect(quick.tokens(given)).toEqual(tokens.filter((token: number | undefined) => token !== undefined));
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 
@@ -195,7 +208,7 @@ describe('the name of a static embedder', () => {
         model({ embeddings: { dtype: 'F32', shape, data: changed } }),
         model({ embeddings: { dtype: 'BF16', shape: [TOKENS.length, COLUMNS * 2], data: table } }),
         model({ weights: one }),
-        model({}, wordPiece(TOKENS.with(-1, '她'))),
+        model({}, wordPiece([...TOKENS.slice(0, -1), '她'])),
       ].map((folder) => nameOf(folder)),
     );
     expect(new Set(names).size).toBe(names.length);

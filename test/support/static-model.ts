@@ -40,7 +40,7 @@ export function wordPiece(tokens: readonly string[], more: object = {}): object 
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: special.map((content) => ({ id: tokens.indexOf(content), content, ...flags })),
+    added_tokens: special.map((content) => Object.assign({ id: tokens.indexOf(content), content }, flags)),
     normalizer: {
       type: 'BertNormalizer',
       clean_text: true,
