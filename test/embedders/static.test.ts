@@ -1,10 +1,15 @@
 import { utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
+import { TaskManager } from 'treadle';
 import { type Embedder, loadEmbedder } from 'treadle/embedders';
-import staticEmbedder, { type StaticModelOptions, staticModel } from 'treadle/embedders/static';
-import { describe, expect, it } from 'vitest';
+import staticEmbedder, { type SharedModel, type StaticModelOptions, staticModel } from 'treadle/embedders/static';
+import { openStore } from 'treadle/store';
+import { memoryTasks } from 'treadle/tasks';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { SharedTable } from '../../dist/embedders/shared-table.js';
 import { expectRefused } from '../support/bad-values.js';
+import { closedAtEnd } from '../support/test-manager.js';
 import { type NewTensor, floats, folderOf, meanOf, numbers, safetensors, wordPiece } from '../support/static-model.js';
 
 const TOKENS = ['[PAD]', '[UNK]', 'the', 'loom', 'weave', '##s', 'cloth', 'cafe', '.', 'x', '##x', '好'];
@@ -181,6 +186,24 @@ describe('a static embedder', () => {
     const shared = await loadEmbedder(staticModel({ folder }));
     expect(own.name).toBe(shared.name);
     expect(await vectors(own, TEXT)).toEqual(await vectors(shared, TEXT));
+  });
+});
+
+describe('a static model on threads', () => {
+  it('embeds for embed_batch, and for searches of the host in the same table', async () => {
+    const embedder = staticModel({ folder: model() });
+    const path = join(folderOf({}), 'memories.db');
+    const tasks = closedAtEnd(new TaskManager({ types: memoryTasks({ path, embedder }), threads: { max: 2 } }));
+    const contents = ['the loom', 'weave cloth', 'cafe x'];
+    const task = await tasks.submit('embed_batch', { input: { userId: 'ann', contents } });
+    expect(await task.result()).toEqual({ stored: 3, skipped: 0 });
+    const { shared } = embedder.options as { shared: SharedModel };
+    const { loaded, pieces } = new SharedTable(shared.plan, shared.buffer).progress;
+    expect(loaded).toBe(pieces);
+    const store = openStore({ path, embedder: await loadEmbedder(embedder) });
+    onTestFinished(() => store.close());
+    const [hit] = await store.search('weaves cloth', { mode: 'vector', userId: 'ann', limit: 1 });
+    expect(hit?.content).toBe('weave cloth');
   });
 });
 
