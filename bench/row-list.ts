@@ -3,6 +3,7 @@ import { cancelLatency } from './rows/cancel-latency.js';
 import { embedCorpus } from './rows/embed-corpus.js';
 import { eventLoopDelay } from './rows/event-loop-delay.js';
 import { fullTextRebuild } from './rows/full-text-rebuild.js';
+import { millionMemories } from './rows/million-memories.js';
 import { noOpThroughput } from './rows/no-op-throughput.js';
 import { readingRecords } from './rows/reading-records.js';
 import { roundTrip } from './rows/round-trip.js';
@@ -20,4 +21,5 @@ export const ROWS: readonly Row[] = [
   cancelLatency,
   readingRecords,
   fullTextRebuild,
+  millionMemories,
 ];
