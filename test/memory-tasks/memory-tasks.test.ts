@@ -62,7 +62,7 @@ describe('memoryTasks', () => {
       await task.result();
       models.push(connection(path).prepare('SELECT model FROM vectors').pluck().get());
     }
-    expect(models).toEqual(['hashing-v2-d32-g3-5', 'hashing-v1-d64-g3-5', 'hashing-v1-d480-g3-5']);
+    expect(models).toEqual(['hashing-v2-d32-g3-5', 'hashing-v2-d64-g3-5', 'hashing-v2-d480-g3-5']);
   });
 
   it('leaves the old index whole when a rebuild is cancelled', async () => {
@@ -104,6 +104,35 @@ describe('memoryTasks', () => {
     }
   });
 
+  it('declares types that embed as not killable where one of the embedders must not lose its thread', () => {
+    const types = memoryTasks({ path: 'some.db', embedders: { model: { killable: false } } });
+    const killable = Object.entries(types).map(([name, type]) => [name, type.policy.killable ?? true]);
+    expect(Object.fromEntries(killable)).toEqual({
+      embed_batch: false,
+      migrate_embeddings: false,
+      rebuild_fts_index: true,
+      ttl_sweep: true,
+    });
+  });
+
+  it('gives the index another tokenizer with the next rebuild, while searches go on', async () => {
+    const path = temporaryPath();
+    fill(path, 300);
+    const store = temporaryStore({ path });
+    const find = async (query: string): Promise<number> => (await store.search(query, { userId: 'user1' })).length;
+    expect([await find('subject1'), await find('ubject1')]).toEqual([10, 0]);
+    const trigrams = await manager({ path, tokenizer: 'trigram' }).submit('rebuild_fts_index');
+    expect(await trigrams.result()).toMatchObject({ rows: 300 });
+    expect([await find('subject1'), await find('ubject1')]).toEqual([10, 10]);
+    const [hit] = await store.search('ubject1', { userId: 'user1', snippet: true });
+    expect(hit?.snippet?.highlights).toHaveLength(1);
+    expectIndexMatchesRows(path);
+    expectNoDebris(path);
+    await (await manager({ path }).submit('rebuild_fts_index')).result();
+    expect(await find('ubject1')).toBe(0);
+    expectIndexMatchesRows(path);
+  });
+
   it('makes a path absolute, whatever the working directory becomes', () => {
     const { path } = memoryTasks({ path: 'some.db' }).embed_batch.policy.data as { path: string };
     expect(isAbsolute(path)).toBe(true);
@@ -116,6 +145,12 @@ describe('memoryTasks', () => {
     ['embedder', { path: 'x', embedder: 'hashing' }, '"hashing" (string)'],
     ['embedder.module', { path: 'x', embedder: { module: './embedder.js' } }, '"./embedder.js" (string)'],
     ['embedder.module', { path: 'x', embedder: { module: 5 } }, '5 (number)'],
+    ['embedder.killable', { path: 'x', embedder: { killable: 'no' } }, '"no" (string)'],
+    ['embedders', { path: 'x', embedders: 'hashing' }, '"hashing" (string)'],
+    ['embedders', { path: 'x', embedders: { default: {} } }, '"default" (string)'],
+    ['embedders.other', { path: 'x', embedders: { other: 'hashing' } }, '"hashing" (string)'],
+    ['tokenizer', { path: 'x', tokenizer: 5 }, '5 (number)'],
+    ['tokenizer', { path: 'x', tokenizer: 'snowball' }, '"snowball" (string)'],
   ])('refuses bad options: %s in %j', async (name, options, shown) => {
     await expectRefused(() => memoryTasks(options as never), name, shown);
   });
@@ -155,6 +190,15 @@ describe('memoryTasks', () => {
     ['rebuild_fts_index', [], 'Expected `input` to be an object, got an array of 0'],
     ['rebuild_fts_index', { userId: '' }, 'Expected `userId` to be a string of 1 to 256 characters, got "" (string)'],
     ['rebuild_fts_index', { userID: 'x' }, 'Expected `input` to have only userId, got `userID`'],
+    ['migrate_embeddings', 'new', 'Expected `input` to be an object, got "new" (string)'],
+    ['migrate_embeddings', { to: 'new' }, 'Expected `to` to be one of the embedders default, got "new" (string)'],
+    ['migrate_embeddings', { from: '' }, 'Expected `from` to be a string of 1 to 256 characters, got "" (string)'],
+    ['migrate_embeddings', { keep: 1 }, 'Expected `keep` to be a boolean, got 1 (number)'],
+    ['migrate_embeddings', { model: 'x' }, 'Expected `input` to have only from, to, userId, keep, got `model`'],
+    ['ttl_sweep', { userId: '' }, 'Expected `userId` to be a string of 1 to 256 characters, got "" (string)'],
+    ['ttl_sweep', { namespace: 'work' }, 'Expected `namespace` only together with `userId`'],
+    ['ttl_sweep', { userId: 'ada', namespace: '' }, 'Expected `namespace` to be a string of 1 to 256 characters'],
+    ['ttl_sweep', { now: 5 }, 'Expected `input` to have only userId, namespace, got `now`'],
   ] as const)('refuses bad input of %s at submit: %j', async (type, given, message) => {
     const tasks = manager({ path: temporaryPath() });
     const error: unknown = await tasks.submit(type, { input: given } as never).catch((thrown: unknown) => thrown);
