@@ -75,12 +75,10 @@ export function replayChanges(open: OpenTable, build: string, max: number): numb
   if (last === null) return 0;
   db.prepare(`DELETE FROM ${table} WHERE rowid IN (${changed})`).run(max);
   // CROSS JOIN fixes the order: from the changes to their rows, never through all rows.
-  const rows = layout.numbered
-    ? `${layout.numbers} k ON k.number = c.row_id CROSS JOIN ${layout.table} m ON m.${layout.id} = k.id`
-    : `${layout.table} m ON m.${layout.id} = c.row_id`;
   db.prepare(
     `INSERT INTO ${table} (${layout.entryColumns})
-     SELECT ${layout.entry} FROM ${layout.ftsChanges} c CROSS JOIN ${rows} WHERE c.row_id <= ? ORDER BY c.row_id`,
+     SELECT ${layout.entry} FROM ${layout.ftsChanges} c CROSS JOIN ${layout.byNumber('c.row_id')}
+     WHERE c.row_id <= ? ORDER BY c.row_id`,
   ).run(last);
   return db.prepare(`DELETE FROM ${layout.ftsChanges} WHERE row_id <= ?`).run(last).changes;
 }

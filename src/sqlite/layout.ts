@@ -102,6 +102,19 @@ export class Layout {
     return this.numbered ? this.fromIn(schema) : `${schema}.${this.table} m`;
   }
 
+  /** The row of a number that another table has, for after CROSS JOIN, which also fixes the order: from there to here. */
+  byNumber(number: string): string {
+    return this.numbered
+      ? `${this.numbers} k ON k.number = ${number} CROSS JOIN ${this.table} m ON m.${this.id} = k.id`
+      : `${this.table} m ON m.${this.id} = ${number}`;
+  }
+
+  /** True when there is a row of that number, for which `condition` holds. */
+  exists(number: string, condition = 'TRUE'): string {
+    const clause = this.numbered ? 'AND' : 'WHERE';
+    return `EXISTS (SELECT 1 FROM ${this.fromByNumber()} ${clause} ${this.number} = ${number} AND ${condition})`;
+  }
+
   /** The FTS5 table of an index; with `part`, one of those that FTS5 keeps it in. */
   fts(index: IndexName, part?: string): string {
     return quoteName(this.ftsName(index) + (part === undefined ? '' : `_${part}`));

@@ -87,7 +87,7 @@ export function lackingOnList({ db, layout }: OpenTable, { model, userId }: Migr
   return rowsOf(
     db
       .prepare(
-        `SELECT ${['p.row_id', ...layout.texts('m')].join(', ')} FROM ${layout.pending} p CROSS JOIN ${byRowId(layout, 'p')}
+        `SELECT ${['p.row_id', ...layout.texts('m')].join(', ')} FROM ${layout.pending} p CROSS JOIN ${layout.byNumber('p.row_id')}
          WHERE ${layout.within(userId)}
            AND NOT EXISTS (SELECT 1 FROM ${layout.vectors} v WHERE v.row_id = p.row_id AND v.model = :model)
          LIMIT :limit`,
@@ -159,7 +159,7 @@ export function changeOver(open: OpenTable, migration: Migration): boolean {
       else {
         db.prepare(
           `DELETE FROM ${layout.pending} WHERE row_id IN
-             (SELECT p.row_id FROM ${layout.pending} p CROSS JOIN ${byRowId(layout, 'p')} WHERE ${layout.within(userId)})`,
+             (SELECT p.row_id FROM ${layout.pending} p CROSS JOIN ${layout.byNumber('p.row_id')} WHERE ${layout.within(userId)})`,
         ).run({ userId: boundUser(userId) });
       }
       endMigration(open, id);
@@ -195,11 +195,9 @@ function othersAfter(
   limit: number,
 ): [bigint, bigint][] {
   // All are read through the index on their key alone, which has no vectors in it.
-  const from = userId === null ? `${layout.vectors} v` : `${layout.vectors} v CROSS JOIN ${byRowId(layout, 'v')}`;
-  const orphan =
-    userId === null
-      ? ` OR NOT EXISTS (SELECT 1 FROM ${layout.fromByNumber()} ${layout.numbered ? 'AND' : 'WHERE'} ${layout.number} = v.row_id)`
-      : '';
+  const from =
+    userId === null ? `${layout.vectors} v` : `${layout.vectors} v CROSS JOIN ${layout.byNumber('v.row_id')}`;
+  const orphan = userId === null ? ` OR NOT ${layout.exists('v.row_id')}` : '';
   return db
     .prepare(
       `SELECT v.rowid, v.row_id FROM ${from} WHERE v.row_id > :after AND (v.model <> :model${orphan}) AND ${layout.within(userId)}
@@ -208,15 +206,6 @@ function othersAfter(
     .raw()
     .safeIntegers()
     .all({ after, model, userId: boundUser(userId), limit: BigInt(limit) }) as [bigint, bigint][];
-}
-
-type Layout = OpenTable['layout'];
-
-/** The row that another table refers to, for after CROSS JOIN. */
-function byRowId(layout: Layout, alias: string): string {
-  return layout.numbered
-    ? `${layout.numbers} k ON k.number = ${alias}.row_id CROSS JOIN ${layout.table} m ON m.${layout.id} = k.id`
-    : `${layout.table} m ON m.${layout.id} = ${alias}.row_id`;
 }
 
 /** Takes a row that has the vector of `model` off the list, unless it lacks that of a model in use. */

@@ -52,13 +52,10 @@ export class TextSearch {
 function statements(db: Database, layout: Layout, index: IndexName): Statements {
   const table = layout.fts(index);
   const weights = ['0.0', ...textColumns(layout.width).map(() => '1.0')].join(', ');
-  const rows = layout.numbered
-    ? `${layout.numbers} k ON k.number = f.rowid CROSS JOIN ${layout.table} m ON m.${layout.id} = k.id`
-    : `${layout.table} m ON m.${layout.id} = f.rowid`;
   return new Statements(layout, (within) =>
     db
       .prepare(
-        `SELECT f.rowid, f.rank FROM ${table} f CROSS JOIN ${rows}
+        `SELECT f.rowid, f.rank FROM ${table} f CROSS JOIN ${layout.byNumber('f.rowid')}
          WHERE f.${table} MATCH :query AND f.rank MATCH 'bm25(${weights})' AND ${within} AND ${layout.notExpired}
          ORDER BY f.rank LIMIT :limit`,
       )

@@ -61,8 +61,7 @@ function orphans(open: OpenTable, userId: UserId, limit: number): bigint[] {
   return db
     .prepare(
       `SELECT f.rowid FROM ${table} f WHERE f.${table} MATCH :scope
-       AND NOT EXISTS (SELECT 1 FROM ${layout.fromByNumber()}
-         ${layout.numbered ? 'AND' : 'WHERE'} ${layout.number} = f.rowid AND ${layout.within(userId)}) LIMIT :limit`,
+       AND NOT ${layout.exists('f.rowid', layout.within(userId))} LIMIT :limit`,
     )
     .pluck()
     .safeIntegers()

@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { type QueryEmbedder, type TransformersOptions, transformersModel } from 'treadle/embedders/transformers';
 import transformersEmbedder from 'treadle/embedders/transformers';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { expectedVector, temporaryTransformer, tokenVectors, writeTransformer } from '../support/tiny-transformer.js';
+import {
+  TINY_WORDS,
+  expectedVector,
+  temporaryTransformer,
+  tokenVectors,
+  writeTransformer,
+} from '../support/tiny-transformer.js';
 
 async function opened(options: TransformersOptions): Promise<QueryEmbedder> {
   const embedder = await transformersEmbedder(options);
@@ -66,7 +72,7 @@ describe('vectors of a transformer model', () => {
       const rows = rowsOf(await embedder.embed(texts));
       for (const [n, text] of texts.entries()) {
         // The model adds the mean of all tokens to each.
-        const ids = [2, ...text.split(' ').map((word) => 4 + [...WORDS_OF_MODEL].indexOf(word)), 3];
+        const ids = [2, ...text.split(' ').map((word) => 4 + TINY_WORDS.indexOf(word)), 3];
         const sum = Array.from({ length: 8 }, (_, at) => {
           const mean = ids.reduce((total, id) => total + (table[id * 8 + at] as number), 0) / ids.length;
           return (table[special[pooling] * 8 + at] as number) + mean;
@@ -131,8 +137,6 @@ describe('vectors of a transformer model', () => {
     await expect(embedder.embed(['red'])).rejects.toThrow('Expected the embedder to be open');
   });
 });
-
-const WORDS_OF_MODEL = ['red', 'green', 'blue', 'cat', 'dog', 'bird', 'query', 'passage', ':', ...'abcdefghijklm'];
 
 describe('the name of a transformer model', () => {
   const nameOf = async (options: TransformersOptions): Promise<string> => (await opened(options)).name;

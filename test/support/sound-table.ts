@@ -49,7 +49,6 @@ function expectIndexMatches(open: OpenTable): void {
 }
 
 function expectRowsOf({ db, layout }: OpenTable, table: string, column: string): void {
-  const orphans = `SELECT count(*) FROM ${table} t WHERE NOT EXISTS
-    (SELECT 1 FROM ${layout.fromByNumber()} ${layout.numbered ? 'AND' : 'WHERE'} ${layout.number} = t.${column})`;
+  const orphans = `SELECT count(*) FROM ${table} t WHERE NOT ${layout.exists(`t.${column}`)}`;
   expect([table, db.prepare(orphans).pluck().get()]).toEqual([table, 0]);
 }

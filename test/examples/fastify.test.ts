@@ -1,0 +1,3 @@
+import { memoryServerTests } from './memory-server-tests.js';
+
+memoryServerTests('examples/fastify/server.js');
