@@ -1,8 +1,15 @@
 import { isAbsolute } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { invalidArgument } from '../engine/errors.js';
 import { type Embedder, checkEmbedder } from './embedder.js';
 import { type HashingOptions, hashingEmbedder } from './hashing-embedder.js';
+
+// Ending a thread inside ONNX Runtime aborts the process.
+const UNKILLABLE: readonly unknown[] = [
+  'treadle/embedders/transformers',
+  new URL('transformers.js', import.meta.url).href,
+  fileURLToPath(new URL('transformers.js', import.meta.url)),
+];
 
 /** Names an embedder, so that each thread can make its own. */
 export interface EmbedderModule {
@@ -16,7 +23,7 @@ export interface EmbedderModule {
   /**
    * False where a thread must not be ended while it embeds: a task that does so is only ever asked to stop.
    *
-   * @default true
+   * @default true, but false for `treadle/embedders/transformers`
    */
   readonly killable?: boolean;
 }
@@ -34,6 +41,11 @@ export function checkEmbedderModule(name: string, value: unknown): EmbedderModul
     throw invalidArgument(`${name}.killable`, 'a boolean', killable);
   }
   return value as EmbedderModule;
+}
+
+/** Whether a thread may be ended while this embeds. */
+export function isKillable({ module, killable }: EmbedderModule): boolean {
+  return killable ?? !UNKILLABLE.includes(module);
 }
 
 /**

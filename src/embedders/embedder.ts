@@ -11,6 +11,10 @@ export interface Embedder {
   readonly dimensions: number;
   /** One L2-normalised vector a text, one after the other: texts × dimensions numbers, row-major. */
   embed(texts: readonly string[]): Float32Array | Promise<Float32Array>;
+  /**
+   * The same for queries, where a model wants them told from what they are compared with. @default `embed`
+   */
+  embedQueries?(queries: readonly string[]): Float32Array | Promise<Float32Array>;
   /** Gives back what it holds; called when its thread retires. */
   close?(): void | Promise<void>;
 }
@@ -36,11 +40,18 @@ export function checkEmbedders(name: string, value: unknown): readonly Embedder[
 
 /** Embeds, and makes sure that what came back has the right shape. @throws TypeError when it has not. */
 export async function embedTexts(embedder: Embedder, texts: readonly string[]): Promise<Float32Array> {
-  const { name, dimensions } = embedder;
-  const matrix: unknown = await embedder.embed(texts);
-  if (matrix instanceof Float32Array && matrix.length === texts.length * dimensions) return matrix;
+  return checkMatrix(embedder, texts.length, await embedder.embed(texts));
+}
+
+/** The vector of a query. @throws TypeError when what came back has not the right shape. */
+export async function embedQuery(embedder: Embedder, query: string): Promise<Float32Array> {
+  return checkMatrix(embedder, 1, await (embedder.embedQueries?.([query]) ?? embedder.embed([query])));
+}
+
+function checkMatrix({ name, dimensions }: Embedder, texts: number, matrix: unknown): Float32Array {
+  if (matrix instanceof Float32Array && matrix.length === texts * dimensions) return matrix;
   const got = matrix instanceof Float32Array ? `${matrix.length}` : `a value of type ${typeof matrix}`;
   throw new TypeError(
-    `Expected embedder "${name}" to return a Float32Array of ${texts.length} × ${dimensions} numbers, got ${got}`,
+    `Expected embedder "${name}" to return a Float32Array of ${texts} × ${dimensions} numbers, got ${got}`,
   );
 }

@@ -1,7 +1,7 @@
 import { invalidArgument } from '../engine/errors.js';
 import type { Embedder } from './embedder.js';
-import { FeatureCounts } from './feature-counts.js';
-import { FeatureReader } from './feature-reader.js';
+import { FeatureCounts } from './hashing/feature-counts.js';
+import { FeatureReader } from './hashing/feature-reader.js';
 
 /** How {@link hashingEmbedder} makes vectors. */
 export interface HashingOptions {

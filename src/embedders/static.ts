@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { invalidArgument } from '../engine/errors.js';
-import { badModel } from './bad-model.js';
+import { badModel } from './static/bad-model.js';
 import type { Embedder } from './embedder.js';
 import type { EmbedderModule } from './embedder-module.js';
-import { readUnchanged } from './file-stamp.js';
-import { SharedTable } from './shared-table.js';
-import { type StaticPlan, planModel } from './static-plan.js';
-import { TokenVectors } from './token-vectors.js';
-import { loadTokenizer } from './static-tokenizer.js';
+import { readUnchanged } from './static/file-stamp.js';
+import { SharedTable } from './static/shared-table.js';
+import { type StaticPlan, planModel } from './static/model-plan.js';
+import { TokenVectors } from './static/token-vectors.js';
+import { loadTokenizer } from './static/model-tokenizer.js';
 
 /** Which static embedding model, and how it is used. */
 export interface StaticModelOptions {

@@ -2,13 +2,17 @@ import { createHash } from 'node:crypto';
 import { invalidArgument } from '../engine/errors.js';
 import type { Embedder } from './embedder.js';
 import type { EmbedderModule } from './embedder-module.js';
-import { tokensTaken } from './token-window.js';
-import { TransformersEmbedder } from './transformers-embedder.js';
-import { filesOf } from './transformers-files.js';
-import { type ResolvedTransformers, type TransformersOptions, resolveTransformers } from './transformers-options.js';
-import { type TransformersRuntime, loadTransformers } from './transformers-runtime.js';
+import { tokensTaken } from './transformers/token-window.js';
+import { TransformersEmbedder } from './transformers/model-embedder.js';
+import { filesOf } from './transformers/model-files.js';
+import {
+  type ResolvedTransformers,
+  type TransformersOptions,
+  resolveTransformers,
+} from './transformers/model-options.js';
+import { type TransformersRuntime, loadTransformers } from './transformers/model-runtime.js';
 
-export type { Pooling, TransformersDtype, TransformersOptions } from './transformers-options.js';
+export type { Pooling, TransformersDtype, TransformersOptions } from './transformers/model-options.js';
 
 /** An embedder for models that treat queries and texts differently. */
 export interface QueryEmbedder extends Embedder {

@@ -1,5 +1,5 @@
 import type { Statement } from 'better-sqlite3';
-import { type Embedder, embedTexts } from '../embedders/embedder.js';
+import { type Embedder, embedQuery } from '../embedders/embedder.js';
 import type { ScoredRow } from './best-rows.js';
 import { currentIndex, tokenizerOf } from './fts-index.js';
 import { ftsQuery } from './fts-query.js';
@@ -87,7 +87,7 @@ export class TableSearch {
 
   async #embed(query: string, scope: SearchScope): Promise<QueryVector> {
     const embedder = this.#embedder(scope);
-    return { model: embedder.name, vector: await embedTexts(embedder, [query]) };
+    return { model: embedder.name, vector: await embedQuery(embedder, query) };
   }
 
   #find(query: string, vector: QueryVector | null, scope: SearchScope, plan: SearchPlan): TableHit[] {

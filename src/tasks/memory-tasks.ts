@@ -7,7 +7,7 @@ import {
   type TableTasks,
   type TableTasksOptions,
   checkTableData,
-  isKillable,
+  mayKill,
   tableTasks,
 } from './table-tasks.js';
 
@@ -40,7 +40,7 @@ export function memoryTasks(options: MemoryTasksOptions): MemoryTasks {
       data,
       retries: RETRIES,
       chunk: EMBED_CHUNK,
-      killable: isKillable(data),
+      killable: mayKill(data),
     }),
     ...tableTasks<string>(MEMORIES, data),
   };

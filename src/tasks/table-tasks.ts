@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { type EmbedderModule, checkEmbedderModule } from '../embedders/embedder-module.js';
+import { type EmbedderModule, checkEmbedderModule, isKillable } from '../embedders/embedder-module.js';
 import { invalidArgument } from '../engine/errors.js';
 import { type TaskType, taskModule, taskType } from '../engine/task-type.js';
 import type { UserId } from '../sqlite/layout.js';
@@ -73,7 +73,7 @@ export function tableTasks<User extends UserId>(table: SqliteTable, data: TableD
         input: migrateInput<User>(table, Object.keys(embedders)),
         data,
         retries: RETRIES,
-        killable: isKillable(data),
+        killable: mayKill(data),
         // Two would take turns in superseding each other.
         concurrency: 1,
       },
@@ -88,8 +88,8 @@ export function tableTasks<User extends UserId>(table: SqliteTable, data: TableD
 }
 
 /** False where one of the embedders must not lose its thread in the middle. */
-export function isKillable({ embedders = {} }: TableData): boolean {
-  return Object.values(embedders).every(({ killable }) => killable !== false);
+export function mayKill({ embedders = {} }: TableData): boolean {
+  return Object.values(embedders).every(isKillable);
 }
 
 /** @throws TreadleError INVALID_ARGUMENT */

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { TreadleError } from 'treadle';
 import { describe, expect, it } from 'vitest';
-import { type Tensor, readTensors } from '../../dist/embedders/safetensors.js';
+import { type Tensor, readTensors } from '../../dist/embedders/static/safetensors.js';
 import { type Entry, safetensors } from '../support/static-model.js';
 
 /** Reads a file in memory, and fails when it is asked for bytes beyond it. */

@@ -4,8 +4,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { type SharedModel, type StaticModelOptions, staticModel } from 'treadle/embedders/static';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { SharedTable } from '../../dist/embedders/shared-table.js';
-import type { Section } from '../../dist/embedders/static-plan.js';
+import { SharedTable } from '../../dist/embedders/static/shared-table.js';
+import type { Section } from '../../dist/embedders/static/model-plan.js';
 import { floats, folderOf, safetensors, wordPiece } from '../support/static-model.js';
 
 const ROWS = 4_096;

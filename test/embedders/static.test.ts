@@ -7,7 +7,7 @@ import staticEmbedder, { type SharedModel, type StaticModelOptions, staticModel 
 import { openStore } from 'treadle/store';
 import { memoryTasks } from 'treadle/tasks';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { SharedTable } from '../../dist/embedders/shared-table.js';
+import { SharedTable } from '../../dist/embedders/static/shared-table.js';
 import { expectRefused } from '../support/bad-values.js';
 import { closedAtEnd } from '../support/test-manager.js';
 import { type NewTensor, floats, folderOf, meanOf, numbers, safetensors, wordPiece } from '../support/static-model.js';
@@ -162,7 +162,7 @@ describe('a static embedder', () => {
     ],
   ])('tokenises in its quick way as the tokenizer itself does: %s', async (_, json) => {
     const { Tokenizer } = await import('@huggingface/tokenizers');
-    const { loadTokenizer } = await import('../../dist/embedders/static-tokenizer.js');
+    const { loadTokenizer } = await import('../../dist/embedders/static/model-tokenizer.js');
     const plain = new Tokenizer(json, {});
     const quick = await loadTokenizer('', Buffer.from(JSON.stringify(json)), { maxTokens: null, dropsUnknown: false });
     const words = ['looms', 'xxx', 'Café', 'LOOM', '\t', '\u0000', '好好', 'x'.repeat(101), '[UNK]'];

@@ -107,16 +107,19 @@ describe('memoryTasks', () => {
     }
   });
 
-  it('declares types that embed as not killable where one of the embedders must not lose its thread', () => {
-    const types = memoryTasks({ path: 'some.db', embedders: { model: { killable: false } } });
-    const killable = Object.entries(types).map(([name, type]) => [name, type.policy.killable ?? true]);
-    expect(Object.fromEntries(killable)).toEqual({
-      embed_batch: false,
-      migrate_embeddings: false,
-      rebuild_fts_index: true,
-      ttl_sweep: true,
-    });
-  });
+  it.each([{ killable: false }, { module: 'treadle/embedders/transformers' }])(
+    'declares types that embed as not killable where an embedder must not lose its thread: %j',
+    (model) => {
+      const types = memoryTasks({ path: 'some.db', embedders: { model } });
+      const killable = Object.entries(types).map(([name, type]) => [name, type.policy.killable ?? true]);
+      expect(Object.fromEntries(killable)).toEqual({
+        embed_batch: false,
+        migrate_embeddings: false,
+        rebuild_fts_index: true,
+        ttl_sweep: true,
+      });
+    },
+  );
 
   it('gives the index another tokenizer with the next rebuild, while searches go on', async () => {
     const path = temporaryPath();

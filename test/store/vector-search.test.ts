@@ -43,6 +43,16 @@ describe('vector search', () => {
     expect(await both.search('mine', ada)).toHaveLength(2);
   });
 
+  it('embeds queries as the model wants them', async () => {
+    const hashing = hashingEmbedder();
+    const embedder = { ...hashing, embedQueries: () => hashing.embed(['what was meant']) };
+    const store = temporaryStore({ embedder });
+    for (const content of ['what was said', 'what was meant']) await store.add({ userId: 'ada', content });
+    const [hit] = await store.search('what was said', ada);
+    expect(hit).toMatchObject({ content: 'what was meant' });
+    expect(hit?.score).toBeCloseTo(1, 5);
+  });
+
   it('finds nothing for a query without a word', async () => {
     const store = temporaryStore({ embedder: hashingEmbedder() });
     await store.add({ userId: 'ada', content: 'something' });

@@ -2,8 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { SharedModel } from 'treadle/embedders/static';
 
-const url = new URL('../../dist/embedders/shared-table.js', import.meta.url).href;
-const { SharedTable } = (await import(url)) as typeof import('../../dist/embedders/shared-table.js');
+const url = new URL('../../dist/embedders/static/shared-table.js', import.meta.url).href;
+const { SharedTable } = (await import(url)) as typeof import('../../dist/embedders/static/shared-table.js');
 const { plan, buffer } = workerData as SharedModel;
 const table = new SharedTable(plan, buffer);
 await table.load();

@@ -1,4 +1,4 @@
-import { TreadleError } from '../engine/errors.js';
+import { TreadleError } from '../../engine/errors.js';
 
 /** The error of a file that is no part of a model, or of none that can be read here. */
 export function badModel(path: string, problem: string, cause?: unknown): TreadleError {

@@ -1,6 +1,6 @@
 import { badModel } from './bad-model.js';
 import type { SharedTable } from './shared-table.js';
-import { type StaticPlan, plannedTokens } from './static-plan.js';
+import { type StaticPlan, plannedTokens } from './model-plan.js';
 import { type AddRows, numberReader, rowAdder } from './table-numbers.js';
 
 /** The vectors of a model by token, read from a complete table. */

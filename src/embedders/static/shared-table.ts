@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { checkUnchanged, fileChanged } from './file-stamp.js';
 import { DTYPE_BYTES } from './safetensors.js';
-import type { Section, StaticPlan } from './static-plan.js';
+import type { Section, StaticPlan } from './model-plan.js';
 
 // Large enough to read fast, small enough to hash between two events. It shapes the digest, and with it the names of
 // embedders: where it changes, their version must go up.

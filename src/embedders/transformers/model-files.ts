@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { TreadleError } from '../engine/errors.js';
-import type { ResolvedTransformers, TransformersDtype } from './transformers-options.js';
+import { TreadleError } from '../../engine/errors.js';
+import type { ResolvedTransformers, TransformersDtype } from './model-options.js';
 
 // How the hub's files are called: https://huggingface.co/docs/transformers.js/guides/dtypes
 const SUFFIXES: Readonly<Record<TransformersDtype, string>> = {

@@ -1,4 +1,4 @@
-import type { Section } from './static-plan.js';
+import type { Section } from './model-plan.js';
 
 /**
  * Adds rows of a table, each times its weight, to a sum, four at a time: so the sum is read and written a quarter as

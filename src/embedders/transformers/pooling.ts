@@ -1,4 +1,4 @@
-import type { Pooling } from './transformers-options.js';
+import type { Pooling } from './model-options.js';
 
 /** The vectors of a batch's tokens: rows × length × dimensions numbers. Each row has its own tokens first, then padding. */
 export interface TokenMatrix {

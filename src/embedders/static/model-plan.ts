@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { invalidArgument } from '../engine/errors.js';
+import { invalidArgument } from '../../engine/errors.js';
 import { badModel } from './bad-model.js';
 import { type FileStamp, stampOf } from './file-stamp.js';
 import { type Tensor, readTensors } from './safetensors.js';

@@ -1,7 +1,7 @@
 import type { PreTrainedModel, PreTrainedTokenizer, Tensor } from '@huggingface/transformers';
-import { TreadleError } from '../engine/errors.js';
-import { type TransformersFiles, filesOf } from './transformers-files.js';
-import type { ResolvedTransformers } from './transformers-options.js';
+import { TreadleError } from '../../engine/errors.js';
+import { type TransformersFiles, filesOf } from './model-files.js';
+import type { ResolvedTransformers } from './model-options.js';
 
 export type Transformers = typeof import('@huggingface/transformers');
 

@@ -1,4 +1,4 @@
-import { COMMON_WORDS } from '../sqlite/common-words.js';
+import { COMMON_WORDS } from '../../sqlite/common-words.js';
 import { FeatureCounts } from './feature-counts.js';
 import { wordCharacters } from './word-characters.js';
 

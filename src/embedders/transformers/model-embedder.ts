@@ -1,8 +1,8 @@
 import type { Tensor } from '@huggingface/transformers';
 import { normalize, pool } from './pooling.js';
 import { TokenWindow } from './token-window.js';
-import type { ResolvedTransformers } from './transformers-options.js';
-import { type ModelOutputs, type TransformersRuntime, outputOf } from './transformers-runtime.js';
+import type { ResolvedTransformers } from './model-options.js';
+import { type ModelOutputs, type TransformersRuntime, outputOf } from './model-runtime.js';
 
 /** A text of a batch: its tokens, and the row of the result that is its own. */
 interface Entry {
