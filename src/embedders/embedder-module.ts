@@ -5,11 +5,11 @@ import { type Embedder, checkEmbedder } from './embedder.js';
 import { type HashingOptions, hashingEmbedder } from './hashing-embedder.js';
 
 // Ending a thread inside ONNX Runtime aborts the process.
-const UNKILLABLE: readonly unknown[] = [
+const UNKILLABLE: ReadonlySet<unknown> = new Set([
   'treadle/embedders/transformers',
   new URL('transformers.js', import.meta.url).href,
   fileURLToPath(new URL('transformers.js', import.meta.url)),
-];
+]);
 
 /** Names an embedder, so that each thread can make its own. */
 export interface EmbedderModule {
@@ -33,19 +33,20 @@ export function checkEmbedderModule(name: string, value: unknown): EmbedderModul
   if (typeof value !== 'object' || value === null) {
     throw invalidArgument(name, 'an object { module, options }: each thread makes its own', value);
   }
-  const { module, killable } = value as { module?: unknown; killable?: unknown };
+  const given: EmbedderModule = value;
+  const { module, killable } = given as { module?: unknown; killable?: unknown };
   if (module !== undefined && !(typeof module === 'string' && isLoadable(module))) {
     throw invalidArgument(`${name}.module`, "an absolute path, a file URL string or 'treadle/embedders/…'", module);
   }
   if (killable !== undefined && typeof killable !== 'boolean') {
     throw invalidArgument(`${name}.killable`, 'a boolean', killable);
   }
-  return value as EmbedderModule;
+  return given;
 }
 
 /** Whether a thread may be ended while this embeds. */
 export function isKillable({ module, killable }: EmbedderModule): boolean {
-  return killable ?? !UNKILLABLE.includes(module);
+  return killable ?? !UNKILLABLE.has(module);
 }
 
 /**

@@ -58,7 +58,7 @@ export interface SearchPlan {
 
 export const MAX_LIMIT = 200;
 const DEFAULT_LIMIT = 10;
-const MODES: readonly unknown[] = ['text', 'vector', 'hybrid'];
+const MODES: ReadonlySet<unknown> = new Set<SearchMode>(['text', 'vector', 'hybrid']);
 const DEFAULT_WEIGHTS = { text: 1, vector: 0.5 };
 const DEFAULT_SNIPPET_WORDS = 24;
 
@@ -72,7 +72,7 @@ export function checkQuery(query: unknown): string {
 export function checkSearchPlan(options: unknown): SearchPlan {
   if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
   const { mode = 'text', limit = DEFAULT_LIMIT, weights, snippet } = options as SearchModeOptions;
-  if (!MODES.includes(mode)) throw invalidArgument('mode', "'text', 'vector' or 'hybrid'", mode);
+  if (!MODES.has(mode)) throw invalidArgument('mode', "'text', 'vector' or 'hybrid'", mode);
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
     throw invalidArgument('limit', `an integer from 1 to ${MAX_LIMIT}`, limit);
   }

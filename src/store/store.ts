@@ -148,7 +148,8 @@ export function openStore(options: StoreOptions): Store {
   if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
   const { path, embedder } = options;
   if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a database file', path);
-  return new Store(openMemories(path), checkEmbedders('embedder', embedder));
+  const embedders = checkEmbedders('embedder', embedder);
+  return new Store(openMemories(path), embedders);
 }
 
 function checkId(id: unknown): number {

@@ -103,7 +103,7 @@ describe('migrate_embeddings', () => {
     const seen = new Set<unknown>();
     const look = (): void => {
       const model = answers();
-      const rows = db.prepare('SELECT count(*) FROM vectors WHERE model = ?').pluck().get(model);
+      const rows = db.prepare('SELECT count(*) FROM vectors WHERE model = ?').pluck().get(model) as number;
       seen.add(`${model} ${rows}`);
     };
     await run({ to: 'new' }, { onCheck: look, onStage: look });
@@ -155,7 +155,7 @@ describe('migrate_embeddings', () => {
     expect(meddled).toBe(ROWS + 1);
     expectMigrated(ROWS);
     const blob = db.prepare('SELECT vector FROM vectors WHERE row_id = 1').pluck().get() as Buffer;
-    const expected = (await NEW.embed([`${fruit(0)} changed`])) as Float32Array;
+    const expected = await NEW.embed([`${fruit(0)} changed`]);
     expect(new Float32Array(new Uint8Array(blob).buffer)).toEqual(expected);
   });
 

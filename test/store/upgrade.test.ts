@@ -19,7 +19,7 @@ const embedder = hashingEmbedder({ dimensions: 32 });
 describe('a store of version 1', () => {
   it('is opened with all that it has: it searches, stores, deletes, and every task works on it', async () => {
     const path = temporaryPath();
-    const matrix = (await embedder.embed(['old text'])) as Float32Array;
+    const matrix = await embedder.embed(['old text']);
     createVersion1Store(path, 50, { model: embedder.name, blob: vectorBlob(matrix, 0, 32) });
     const store = temporaryStore({ path, embedder });
     const db = connection(path);
@@ -42,7 +42,7 @@ describe('a store of version 1', () => {
 
   it('with vectors of two models leaves it to the embedder that comes first which of them answer', async () => {
     const path = temporaryPath();
-    const matrix = (await embedder.embed(['old text'])) as Float32Array;
+    const matrix = await embedder.embed(['old text']);
     createVersion1Store(path, 3, { model: embedder.name, blob: vectorBlob(matrix, 0, 32) });
     connection(path).exec(`INSERT INTO vectors (row_id, model, vector) SELECT row_id, 'other', vector FROM vectors`);
     expect(await temporaryStore({ path, embedder }).search('old', { userId: 'ada', mode: 'vector' })).toHaveLength(2);
