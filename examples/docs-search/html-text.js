@@ -10,7 +10,7 @@ export function htmlText(html) {
       .replace(/<!--[^]*?(?:-->|$)/g, '')
       .replace(/<(script|style|template|svg)\b[^]*?(?:<\/\1\s*>|$)/gi, '')
       .replace(
-        /<(h[1-6]|title)\b[^<>]*>([^]*?)(?:<\/\1\s*>|$)/gi,
+        /<(h[1-6]|title)\b[^<>]*>([^]{0,500}?)<\/\1\s*>/gi,
         (_, tag, text) => `\n\n# ${text.replace(TAG, '').replace(/\s+/g, ' ').trim()}\n\n`,
       )
       .replace(/<\/?(?:p|div|section|article|li|ul|ol|dl|dt|dd|table|tr|pre|blockquote|br|hr)\b[^<>]*>/gi, '\n\n')
@@ -26,6 +26,7 @@ function decoded(text) {
   return text.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|(\w{2,8}));/gi, (whole, decimal, hexadecimal, name) => {
     if (name !== undefined) return NAMED.get(name) ?? whole;
     const code = decimal === undefined ? Number.parseInt(hexadecimal, 16) : Number(decimal);
-    return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+    // Half a character would come back from the database as something else.
+    return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code).toWellFormed() : whole;
   });
 }

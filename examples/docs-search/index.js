@@ -14,8 +14,13 @@ import { Progress } from './progress.js';
 const USAGE = 'Usage: node index.js <folder> [--db docs-search.db]';
 
 const stop = new AbortController();
-// Once: the second time, the process ends at once.
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort(signal));
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  // Once: the second time, the process ends at once.
+  process.once(signal, () => {
+    console.error('Stopping');
+    stop.abort(signal);
+  });
+}
 
 await runCommand(USAGE, async () => {
   const { values, positionals } = parseArgs({

@@ -39,10 +39,19 @@ function sectionsOf(markdown) {
   for (const line of markdown.split('\n')) {
     if (/^ {0,3}(?:```|~~~)/.test(line)) inCode = !inCode;
     const heading = inCode ? null : /^#{1,6} +(.*)$/.exec(line);
-    if (heading !== null) sections.push({ heading: heading[1].replace(/ +#+ *$/, '').trim(), text: '' });
+    if (heading !== null) sections.push({ heading: headingOf(heading[1]), text: '' });
     else sections.at(-1).text += `${line}\n`;
   }
   return sections;
+}
+
+/** Without the `#`s that may close it. Not as long as it likes: each passage below it repeats it. */
+function headingOf(text) {
+  return text
+    .replace(/(?<! ) +#+ *$/, '')
+    .trim()
+    .slice(0, 200)
+    .toWellFormed();
 }
 
 /** What blank lines keep apart; one that is longer than a passage is cut, between words where it has some. */
@@ -61,7 +70,7 @@ function packed(paragraphs) {
   const bodies = [];
   for (const paragraph of paragraphs) {
     const last = bodies.at(-1);
-    if (last !== undefined && last.length + paragraph.length < MAX_CHARACTERS) {
+    if (last !== undefined && last.length + 2 + paragraph.length <= MAX_CHARACTERS) {
       bodies[bodies.length - 1] = `${last}\n\n${paragraph}`;
     } else bodies.push(paragraph);
   }

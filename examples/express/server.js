@@ -80,6 +80,8 @@ app.use((error, request, response, _next) => {
   const status = (ours ? STATUS[error.code] : error.status) ?? 500;
   if (status >= 500) console.error(request.method, request.url, error);
   if (status === 429 || status === 503) response.set('retry-after', '1');
+  // A connection that is kept would keep the process.
+  if (status === 503) response.set('connection', 'close');
   const [code, message] = status === 500 ? ['INTERNAL', 'Internal error'] : [error.code ?? error.type, error.message];
   // Of a duplicate, the task that is in the way.
   const taskId = ours && error.taskId !== null ? { taskId: error.taskId } : {};
@@ -102,8 +104,9 @@ async function close() {
   sweep.stop();
   const tasksClosed = tasks.close({ timeoutMs: 10_000 });
   console.log('Stopping');
-  const { interrupted } = await tasksClosed;
-  if (interrupted.length > 0) console.error(`Cut short: ${interrupted.join(', ')}`);
+  const { cancelled, interrupted } = await tasksClosed;
+  const lost = [...cancelled, ...interrupted];
+  if (lost.length > 0) console.error(`Not done: ${lost.join(', ')}`);
   // Only now: a request that is still being answered may ask it.
   await closed;
   store.close();

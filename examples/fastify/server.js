@@ -70,8 +70,9 @@ app.setErrorHandler((error, request, reply) => {
 
 // Runs when the server has stopped listening and the last request is answered.
 app.addHook('onClose', async () => {
-  const { interrupted } = await tasks.close({ timeoutMs: 10_000 });
-  if (interrupted.length > 0) console.error(`Cut short: ${interrupted.join(', ')}`);
+  const { cancelled, interrupted } = await tasks.close({ timeoutMs: 10_000 });
+  const lost = [...cancelled, ...interrupted];
+  if (lost.length > 0) console.error(`Not done: ${lost.join(', ')}`);
   store.close();
 });
 
