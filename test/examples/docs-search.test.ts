@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -243,14 +243,6 @@ describe('docs-search', () => {
       `Skipped ${desk.path('docs/large.txt')}: 2400000 bytes are more than 2097152`,
     ]);
     expect(desk.stored().passages.map(({ body }) => body)).toEqual(['good']);
-  });
-
-  it.skipIf(process.getuid?.() === 0)('passes by a file that it must not read', async () => {
-    const desk = new Desk({ 'docs/good.md': 'good', 'docs/locked.md': 'locked' });
-    chmodSync(desk.path('docs/locked.md'), 0);
-    const { code, errors } = await desk.index();
-    expect(code).toBe(0);
-    expect(errors).toMatch(/^Skipped .*locked\.md: EACCES/);
   });
 
   it.each(['SIGINT', 'SIGTERM'] as const)(
