@@ -23,7 +23,8 @@ export class Neighbour {
     if (kind < 0.35) await this.#add();
     else if (kind < 0.45) this.#insert();
     else if (kind < 0.65) this.#change(text, shelf);
-    else if (kind < 0.7) this.#give(text, shelf);
+    // The task that was given a text might store it for whom it was meant, too.
+    else if (kind < 0.7 && !ledger.offered.has(text)) this.#give(text, shelf);
     else if (kind < 0.9 || ledger.expired.size === 0) this.#delete(text);
     else await this.#renew();
   }

@@ -8,16 +8,25 @@ import type { KillOrder, Place } from '../tasks/killed-task.js';
 
 /** The end of a process that ran a task. */
 export interface Ending {
-  /** True when it was killed before the task had settled. */
-  readonly killed: boolean;
   /** Where the task got to, and when: milliseconds since the order. */
   readonly places: readonly { readonly place: Place; readonly atMs: number }[];
+  /** Null when it was killed before. */
   readonly settled: {
     readonly status: TaskStatus;
     readonly result: unknown;
     readonly error: unknown;
     readonly ms: number;
   } | null;
+}
+
+/** What process to start. */
+export interface VictimOptions {
+  /** Of the store. */
+  readonly path: string;
+  readonly type: KillOrder['type'];
+  readonly threads: number;
+  /** Whether its threads boot at once, or when the task is to run. */
+  readonly boot: 'warm' | 'cold';
 }
 
 /** A process that waits for a task to run, and may be killed in it. */
@@ -29,10 +38,9 @@ export class Victim {
   readonly #lines: string[] = [];
   #complaints = '';
 
-  /** @param path of the store */
-  constructor(path: string) {
+  constructor({ path, type, threads, boot }: VictimOptions) {
     const script = fileURLToPath(new URL('../dist/killed-task.js', import.meta.url));
-    this.#child = spawn(process.execPath, [script, path], { stdio: 'pipe' });
+    this.#child = spawn(process.execPath, [script, path, type, String(threads), boot], { stdio: 'pipe' });
     onTestFinished(() => void this.#child.kill('SIGKILL'));
     this.#child.stderr?.on('data', (data: Buffer) => (this.#complaints += data.toString()));
     if (this.#child.stdout !== null) createInterface(this.#child.stdout).on('line', (line) => this.#lines.push(line));
@@ -49,7 +57,6 @@ export class Victim {
     const [settled] = said('settled');
     expect([signalCode ?? exitCode, this.#complaints]).toEqual([settled === undefined ? 'SIGKILL' : 0, '']);
     return {
-      killed: settled === undefined,
       places: said('at').map((line) => {
         const [place, atMs] = line.split(' ');
         return { place: place as Place, atMs: Number(atMs) };

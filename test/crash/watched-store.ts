@@ -1,5 +1,5 @@
 import type { Database } from 'better-sqlite3';
-import { hashingEmbedder } from 'treadle/embedders';
+import { type Embedder, hashingEmbedder } from 'treadle/embedders';
 import { type Store, openStore } from 'treadle/store';
 import { onTestFinished } from 'vitest';
 import { embedderInUse } from '../../dist/sqlite/models.js';
@@ -72,8 +72,7 @@ export class WatchedStore {
       const shelf = this.newShelf();
       const missing = rows - ledger.kept.size;
       const texts = Array.from({ length: Math.min(missing, Math.ceil(rows / 8)) }, () => this.newText());
-      const embedder = (): (typeof EMBEDDERS)['default'] =>
-        embedderInUse(this.open, shelf.userId, Object.values(EMBEDDERS)) as (typeof EMBEDDERS)['default'];
+      const embedder = (): Embedder => embedderInUse(this.open, shelf.userId, Object.values(EMBEDDERS));
       await new MemoryWriter(this.open).add(shelf, texts, Date.now(), { embedder });
       for (const text of texts) ledger.kept.set(text, shelf);
     }

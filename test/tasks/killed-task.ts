@@ -1,9 +1,10 @@
 /**
  * A process that runs one task on the store in `path` and kills itself at a given moment:
- * `node killed-task.js path`, then a {@link KillOrder} as one line on the standard input.
+ * `node killed-task.js path ttl_sweep 2` with two threads, then a {@link KillOrder} as one line on the standard input.
  *
- * It says `ready` when it waits for the order, `at <place> <ms since the order>` whenever the task gets to another place,
- * and `settled <record>` when the task has settled before its moment came, or was to be left alone.
+ * Its threads boot at once; with `cold` as the last argument, when the task is submitted. It says `at <place> <ms since the
+ * order>` whenever the task gets to another place, and `settled <json>` when the task has settled: before its moment came,
+ * or because it was to be left alone.
  */
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -30,43 +31,50 @@ const DIMENSIONS = { default: 64, wide: 96 } as const;
 const LOOK_EVERY_MS = 1;
 
 const tell = (line: string): void => void writeSync(1, `${line}\n`);
-const [path = ''] = process.argv.slice(2);
+const [path = '', type, threads, boot] = process.argv.slice(2);
+let taskId = '';
+const all = memoryTasks({
+  path,
+  embedder: { options: { dimensions: DIMENSIONS.default } },
+  embedders: { wide: { options: { dimensions: DIMENSIONS.wide } } },
+});
+// The type that is asked for and no other: threads boot the quicker.
+const types = { [type as 'ttl_sweep']: all[type as 'ttl_sweep'] };
+const tasks = new TaskManager({ types, threads: { max: Number(threads) }, id: () => taskId });
+if (boot !== 'cold') await tasks.ready();
 const lines = createInterface(process.stdin);
-tell('ready');
 for await (const line of lines) {
   lines.close();
   await run(JSON.parse(line) as KillOrder);
 }
 
-async function run({ type, input, taskId, kill }: KillOrder): Promise<void> {
+async function run(order: KillOrder): Promise<void> {
+  const { type: name, input, kill } = order;
+  ({ taskId } = order);
   const begunAt = performance.now();
-  const tasks = new TaskManager({
-    types: memoryTasks({
-      path,
-      embedder: { options: { dimensions: DIMENSIONS.default } },
-      embedders: { wide: { options: { dimensions: DIMENSIONS.wide } } },
-    }),
-    threads: { max: 2 },
-    id: () => taskId,
-  });
-  const task = await tasks.submit(type, { input: input as never });
+  const task = await tasks.submit(name as 'ttl_sweep', { input: input as never });
+  // The last steps of some tasks take a millisecond.
+  const closely = kill === null || kill.at === 'finishing';
   let present: Place | null = null;
+  let dieAtMs = Infinity;
+  let settled = false;
   const look = (): void => {
+    if (settled) return;
+    const nowMs = performance.now() - begunAt;
     const place = placeOf(task.record);
-    if (place === present) return;
-    present = place;
-    tell(`at ${place} ${performance.now() - begunAt}`);
-    if (kill?.at !== place) return;
-    const die = (): void => void process.kill(process.pid, 'SIGKILL');
-    if (kill.afterMs < 1) die();
-    else setTimeout(die, kill.afterMs);
+    if (place !== present) {
+      present = place;
+      tell(`at ${place} ${nowMs}`);
+      if (kill?.at === place) dieAtMs = nowMs + kill.afterMs;
+    }
+    if (nowMs >= dieAtMs) process.kill(process.pid, 'SIGKILL');
+    if (closely) setImmediate(look);
+    else setTimeout(look, LOOK_EVERY_MS);
   };
   look();
-  const looking = setInterval(look, LOOK_EVERY_MS);
   const { status, result, error } = await task.settled();
-  clearInterval(looking);
+  settled = true;
   tell(`settled ${JSON.stringify({ status, result, error, ms: performance.now() - begunAt })}`);
-  // The moment has passed: a timer that is still to come finds nobody.
   process.exit(0);
 }
 
