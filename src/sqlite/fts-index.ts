@@ -1,6 +1,6 @@
-import type { Database } from 'better-sqlite3';
+import Sqlite, { type Database } from 'better-sqlite3';
 import { quoteText } from './identifier.js';
-import { type IndexName, textColumns } from './layout.js';
+import { type IndexName, scopeToken, textColumns } from './layout.js';
 import type { OpenTable } from './open-table.js';
 
 /** Words in any of their English forms, without regard to case and accents. */
@@ -40,6 +40,31 @@ export function retokenize({ db, layout }: OpenTable, index: IndexName, tokenize
 export function tokenizerOf({ db, layout }: OpenTable, index: IndexName): string {
   const sql = db.prepare('SELECT sql FROM sqlite_schema WHERE name = ?').pluck().get(layout.ftsName(index)) as string;
   return (/tokenize = '((?:[^']|'')*)'/.exec(sql)?.[1] ?? '').replaceAll("''", "'");
+}
+
+/**
+ * Tries a tokenizer on an index in memory.
+ *
+ * @throws Error when FTS5 does not take it, or when it would not find the rows of a user by their scope.
+ */
+export function checkTokenizer(tokenizer: string): void {
+  const refuse = (expectation: string): never => {
+    throw new Error(`Expected \`tokenizer\` to be ${expectation}, got "${tokenizer}"`);
+  };
+  const db = new Sqlite(':memory:');
+  try {
+    createIndex(db, 'probe', 1, tokenizer);
+    const tokens = [scopeToken('a'), scopeToken('a', 'b')];
+    db.prepare(`INSERT INTO probe (rowid, scope) VALUES (1, ?)`).run(tokens.join(' '));
+    const find = db.prepare(`SELECT count(*) FROM probe WHERE probe MATCH ?`).pluck();
+    if (tokens.some((token) => find.get(`scope : "${token}"`) === 0))
+      refuse('one that makes words of letters and digits');
+  } catch (error) {
+    if (error instanceof Sqlite.SqliteError) refuse(`one that FTS5 takes (${error.message})`);
+    throw error;
+  } finally {
+    db.close();
+  }
 }
 
 function definition(width: number, tokenizer: string): string {

@@ -1,4 +1,4 @@
-import { currentIndex, otherIndex, retokenize } from './fts-index.js';
+import { checkTokenizer, currentIndex, otherIndex, retokenize } from './fts-index.js';
 import type { IndexName } from './layout.js';
 import type { OpenTable } from './open-table.js';
 
@@ -36,6 +36,7 @@ export function beginBuild({ db, layout }: OpenTable, build: string): void {
 
 /** Gives the index being built this tokenizer; it must be empty. @throws BuildSuperseded */
 export function setTokenizer(open: OpenTable, build: string, tokenizer: string): void {
+  checkTokenizer(tokenizer);
   open.db.transaction(() => retokenize(open, targetIndex(open, build), tokenizer)).immediate();
 }
 

@@ -9,6 +9,10 @@ export const INDEXES = ['a', 'b'] as const;
 
 export type IndexName = (typeof INDEXES)[number];
 
+// Where a table has a column called "true", TRUE is that column.
+const YES = '1';
+const NO = '0';
+
 /** The names of an index's columns of text: not those of the table, which may be what FTS5 keeps for itself. */
 export function textColumns(width: number): string[] {
   return Array.from({ length: width }, (_, at) => (at === 0 ? 'content' : `content${at}`));
@@ -74,7 +78,7 @@ export class Layout {
     this.number = numbered ? 'k.number' : `m.${this.id}`;
     this.hitColumns = hints.hitColumns ?? 'm.*';
     this.expired = expiredSql(described.expiresAt);
-    this.notExpired = described.expiresAt === undefined ? 'TRUE' : `(${this.expired}) IS NOT TRUE`;
+    this.notExpired = described.expiresAt === undefined ? YES : `NOT coalesce(${this.expired}, ${NO})`;
     this.ftsState = quoteName(`${described.fts}_state`);
     this.ftsChanges = quoteName(`${described.fts}_changes`);
     this.vectors = quoteName(described.vectors ?? '');
@@ -93,7 +97,7 @@ export class Layout {
   fromIn(schema: string): string {
     const { userIndex } = this.#hints;
     const table = `${schema}.${this.table} m`;
-    if (this.numbered) return `${schema}.${this.numbers} k CROSS JOIN ${table} ON m.${this.id} = k.id`;
+    if (this.numbered) return `${schema}.${this.numbers} k CROSS JOIN ${table} ON ${this.#sameKey('k.id')}`;
     return userIndex === undefined ? table : `${table} INDEXED BY ${quoteName(userIndex)}`;
   }
 
@@ -105,12 +109,12 @@ export class Layout {
   /** The row of a number that another table has, for after CROSS JOIN, which also fixes the order: from there to here. */
   byNumber(number: string): string {
     return this.numbered
-      ? `${this.numbers} k ON k.number = ${number} CROSS JOIN ${this.table} m ON m.${this.id} = k.id`
+      ? `${this.numbers} k ON k.number = ${number} CROSS JOIN ${this.table} m ON ${this.#sameKey('k.id')}`
       : `${this.table} m ON m.${this.id} = ${number}`;
   }
 
   /** True when there is a row of that number, for which `condition` holds. */
-  exists(number: string, condition = 'TRUE'): string {
+  exists(number: string, condition: string = YES): string {
     const clause = this.numbered ? 'AND' : 'WHERE';
     return `EXISTS (SELECT 1 FROM ${this.fromByNumber()} ${clause} ${this.number} = ${number} AND ${condition})`;
   }
@@ -137,7 +141,32 @@ export class Layout {
 
   /** The number of a row that a trigger calls `new` or `old`. */
   numberOf(row: 'new' | 'old'): string {
-    return this.numbered ? `(SELECT number FROM ${this.numbers} WHERE id = ${row}.${this.id})` : `${row}.${this.id}`;
+    return this.numbered
+      ? `(SELECT k.number FROM ${this.numbers} k WHERE k.id = +${row}.${this.id})`
+      : `${row}.${this.id}`;
+  }
+
+  /** The row that a trigger calls `new` or `old` as it is in the table, if it is there, for after FROM. */
+  stored(row: 'new' | 'old'): string {
+    const key = `${row}.${this.id}`;
+    return this.numbered
+      ? `${this.numbers} k CROSS JOIN ${this.table} m ON k.id = +${key} AND ${this.#sameKey('k.id')} WHERE ${YES}`
+      : `${this.table} m WHERE m.${this.id} = ${key}`;
+  }
+
+  /** The row of `new` or `old`, numbered or not. */
+  keyed(row: 'new' | 'old'): string {
+    return `${this.table} m WHERE ${this.#sameKey(`${row}.${this.id}`)}`;
+  }
+
+  /** True where a row of `m` has no number. A `+` hides the column's type, with which no index would be used. */
+  get unnumbered(): string {
+    return `NOT EXISTS (SELECT 1 FROM ${this.numbers} k WHERE k.id = +m.${this.id})`;
+  }
+
+  /** The first finds the row by its index; the second leaves out what is the same to a collation like NOCASE only. */
+  #sameKey(key: string): string {
+    return `m.${this.id} = ${key} AND m.${this.id} = ${key} COLLATE BINARY`;
   }
 
   /** The columns of text of a row, of `m` or of what a trigger calls `new` or `old`. */
@@ -160,7 +189,7 @@ export class Layout {
     const conditions = [];
     if (userId !== null && user !== undefined) conditions.push(`m.${quoteName(user)} = :userId`);
     if (namespace !== null && column !== undefined) conditions.push(`m.${quoteName(column)} = :namespace`);
-    return conditions.length === 0 ? 'TRUE' : conditions.join(' AND ');
+    return conditions.length === 0 ? YES : conditions.join(' AND ');
   }
 
   /**
@@ -190,7 +219,7 @@ export function boundUser(userId: UserId | null): string | bigint | null {
 }
 
 function expiredSql(expiresAt: SqliteTable['expiresAt']): string {
-  if (expiresAt === undefined) return 'FALSE';
+  if (expiresAt === undefined) return NO;
   const { column, unit } = typeof expiresAt === 'string' ? { column: expiresAt, unit: 'ms' } : expiresAt;
   const name = `m.${quoteName(column)}`;
   if (unit === 'ms') return `${name} <= :now`;

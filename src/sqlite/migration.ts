@@ -25,8 +25,8 @@ export interface Migration {
 /** A row and what is embedded of it. */
 export interface RowTexts {
   readonly number: bigint;
-  /** One for each column of text, as it is stored. */
-  readonly texts: readonly unknown[];
+  /** One for each column of text: the bytes that are stored, which a string would not always keep; null for null. */
+  readonly texts: readonly (Buffer | null)[];
 }
 
 /**
@@ -71,7 +71,7 @@ export function lackingInWindow(
   return rowsOf(
     db
       .prepare(
-        `SELECT ${[number, ...layout.texts('m')].join(', ')} FROM ${layout.fromByNumber()}
+        `SELECT ${[number, ...bytesOf(layout)].join(', ')} FROM ${layout.fromByNumber()}
          WHERE ${number} > :after AND ${number} <= :upTo AND ${layout.within(userId)}
            AND NOT EXISTS (SELECT 1 FROM ${layout.vectors} v WHERE v.row_id = ${number} AND v.model = :model)
          ORDER BY ${number} LIMIT :limit`,
@@ -87,7 +87,7 @@ export function lackingOnList({ db, layout }: OpenTable, { model, userId }: Migr
   return rowsOf(
     db
       .prepare(
-        `SELECT ${['p.row_id', ...layout.texts('m')].join(', ')} FROM ${layout.pending} p CROSS JOIN ${layout.byNumber('p.row_id')}
+        `SELECT ${['p.row_id', ...bytesOf(layout)].join(', ')} FROM ${layout.pending} p CROSS JOIN ${layout.byNumber('p.row_id')}
          WHERE ${layout.within(userId)}
            AND NOT EXISTS (SELECT 1 FROM ${layout.vectors} v WHERE v.row_id = p.row_id AND v.model = :model)
          LIMIT :limit`,
@@ -111,7 +111,7 @@ export function storeVectors(
 ): number {
   const { db, layout } = open;
   checkMigration(open, id);
-  const same = layout.texts('m').map((text) => `${text} IS ?`);
+  const same = bytesOf(layout).map((bytes) => `${bytes} IS ?`);
   const insert = db.prepare(
     `INSERT OR IGNORE INTO ${layout.vectors} (row_id, model, vector)
      SELECT ${layout.number}, ?, ? FROM ${layout.fromByNumber()} WHERE ${[`${layout.number} = ?`, ...same].join(' AND ')}`,
@@ -217,6 +217,13 @@ function settling(open: OpenTable, model: string): (number: bigint) => void {
   return (number) => void remove.run(...others, { number });
 }
 
+function bytesOf(layout: OpenTable['layout']): string[] {
+  return layout.texts('m').map((text) => `CAST(${text} AS BLOB)`);
+}
+
 function rowsOf(rows: unknown[]): RowTexts[] {
-  return (rows as unknown[][]).map(([number, ...texts]) => ({ number: number as bigint, texts }));
+  return (rows as unknown[][]).map(([number, ...texts]) => ({
+    number: number as bigint,
+    texts: texts as (Buffer | null)[],
+  }));
 }

@@ -18,6 +18,8 @@ const REMOVED_PAGES = 2_000;
 const EMPTIED_PAGES = 8_000;
 const KEYS = { data: ['id'], idx: ['segid', 'term'], docsize: ['id'] } as const;
 
+const LOWEST = -(2n ** 63n);
+
 const STOPPED = Symbol('stopped');
 
 /** Asked at the beginning of each step, under the write lock: throws or says false where there is nothing more to do. */
@@ -104,7 +106,7 @@ export class ShadowTables {
     const above = this.#db.prepare(
       `INSERT INTO main.${table} SELECT * FROM ${source} WHERE (${key}) > (${marks}) AND ${wanted}`,
     );
-    let after: unknown[] = KEYS[part].map(() => -1n);
+    let after: unknown[] = KEYS[part].map(() => LOWEST);
     for (;;) {
       const upTo = lastOfStep.get(...after) as unknown[] | undefined;
       const copied = await this.#step(mayGoOn, () =>

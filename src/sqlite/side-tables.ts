@@ -1,11 +1,12 @@
 import { createIndex } from './fts-index.js';
-import { quoteName } from './identifier.js';
+import { quoteName, sameName } from './identifier.js';
 import { INDEXES, type Layout } from './layout.js';
 import type { OpenTable } from './open-table.js';
 import { createTallies } from './tally.js';
+import { createTriggers, dropTriggers, triggerNames } from './triggers.js';
 
-/** The triggers of a layout, by the event. */
-export const TRIGGERS = { INSERT: 'inserted', UPDATE: 'updated', DELETE: 'deleted' } as const;
+// What FTS5 keeps a contentless index in.
+const SHADOWS = ['data', 'idx', 'docsize', 'config'];
 
 /**
  * Makes all that is kept beside a table, and the triggers that keep it in step. Call it in a write transaction.
@@ -62,128 +63,45 @@ export function createVectorState({ db, layout }: OpenTable): void {
     INSERT INTO ${layout.vectorState} (one) VALUES (1)`);
 }
 
-/**
- * REPLACE deletes the row in the way without a word to any trigger, so what an inserted row's number had is removed
- * first. A key that is no integer may be null: such a row has no number and is in no index. And where a statement says what to do on a conflict, so do the triggers that it fires: nothing here relies on
- * OR IGNORE.
- */
-export function createTriggers({ db, layout }: OpenTable): void {
-  const trigger = (event: keyof typeof TRIGGERS, columns: string, body: readonly string[]): void => {
-    if (body.length === 0) return;
-    db.exec(
-      `CREATE TRIGGER ${triggerName(layout, event)} AFTER ${event}${columns} ON ${layout.table} BEGIN
-        ${body.join(';\n        ')};
-      END`,
-    );
-  };
-  const [added, gone] = [layout.numberOf('new'), layout.numberOf('old')];
-  const number = `INSERT INTO ${layout.numbers} (id) SELECT new.${layout.id} WHERE ${added} IS NULL AND new.${layout.id} IS NOT NULL`;
-  trigger('INSERT', '', [
-    ...numbering(layout, number),
-    ...unindex(layout, added),
-    ...index(layout, added),
-    ...noteChange(layout, added),
-    ...dropVectors(layout, added),
-    ...awaitVector(layout, added),
-  ]);
-  trigger('UPDATE', ` OF ${layout.indexed}`, [
-    ...unindex(layout, gone),
-    ...noteChange(layout, gone),
-    ...dropVectors(layout, gone, `(${changed(layout)})`),
-    ...vectorSide(layout, `DELETE FROM ${layout.pending} WHERE row_id = ${gone}`),
-    ...numbering(layout, `UPDATE ${layout.numbers} SET id = new.${layout.id} WHERE id = old.${layout.id}`),
-    ...numbering(layout, number),
-    ...unindex(layout, added),
-    ...index(layout, added),
-    ...noteChange(layout, added),
-    ...dropVectors(layout, added, `old.${layout.id} IS NOT new.${layout.id}`),
-    ...awaitVector(layout, added),
-  ]);
-  trigger('DELETE', '', [
-    ...unindex(layout, gone),
-    ...noteChange(layout, gone),
-    ...dropVectors(layout, gone),
-    ...vectorSide(layout, `DELETE FROM ${layout.pending} WHERE row_id = ${gone}`),
-    ...numbering(layout, `DELETE FROM ${layout.numbers} WHERE id = old.${layout.id}`),
-  ]);
-}
-
-export function dropTriggers({ db, layout }: OpenTable): void {
-  for (const event of Object.keys(TRIGGERS) as (keyof typeof TRIGGERS)[]) {
-    db.exec(`DROP TRIGGER IF EXISTS ${triggerName(layout, event)}`);
-  }
-}
-
 /** Removes all that is kept beside a table, save the tallies. Call it in a write transaction. */
 export function dropSideTables(open: OpenTable): void {
-  const { db, layout } = open;
   dropTriggers(open);
+  for (const table of sideTables(open.layout)) open.db.exec(`DROP TABLE IF EXISTS ${quoteName(table)}`);
+}
+
+/**
+ * False where something of what is kept beside a table is gone. Its triggers go with the table, when somebody makes that
+ * anew under the same name, as one does to alter it.
+ */
+export function hasSideTables({ db, layout }: OpenTable): boolean {
+  const present = db.prepare(
+    `SELECT EXISTS (SELECT 1 FROM sqlite_schema
+       WHERE type = ? AND name = ? COLLATE NOCASE AND (type = 'table' OR tbl_name = ? COLLATE NOCASE))`,
+  );
+  const there = (type: string, name: string): boolean => present.pluck().get(type, name, layout.described.table) === 1;
+  return (
+    sideTables(layout).every((name) => there('table', name)) &&
+    triggerNames(layout).every((name) => there('trigger', name))
+  );
+}
+
+/** The first name that would be needed and can't be had, if any. */
+export function takenName({ db, layout }: OpenTable): string | undefined {
+  const tables = sideTables(layout);
+  const { fts } = layout.described;
+  const shadows =
+    fts === undefined ? [] : INDEXES.flatMap((name) => SHADOWS.map((part) => `${layout.ftsName(name)}_${part}`));
+  const taken = db.prepare('SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ? COLLATE NOCASE)').pluck();
+  const names = [...tables, ...shadows, ...triggerNames(layout)];
+  return names.find((name, at) => taken.get(name) === 1 || names.findIndex((other) => sameName(name, other)) < at);
+}
+
+/** The tables beside a table, not quoted. */
+function sideTables(layout: Layout): string[] {
   const { fts, vectors } = layout.described;
-  const tables = [
-    ...(layout.numbered ? [layout.numbers] : []),
-    ...(fts === undefined ? [] : [layout.fts('a'), layout.fts('b'), layout.ftsState, layout.ftsChanges]),
-    ...(vectors === undefined ? [] : [layout.vectors, layout.models, layout.pending, layout.vectorState]),
-  ];
-  for (const table of tables) db.exec(`DROP TABLE IF EXISTS ${table}`);
-}
-
-function triggerName(layout: Layout, event: keyof typeof TRIGGERS): string {
-  return quoteName(`${layout.base}_${TRIGGERS[event]}`);
-}
-
-function numbering(layout: Layout, statement: string): string[] {
-  return layout.numbered ? [statement] : [];
-}
-
-function vectorSide(layout: Layout, statement: string): string[] {
-  return layout.described.vectors === undefined ? [] : [statement];
-}
-
-function perIndex(layout: Layout, statement: (table: string, answers: string) => string): string[] {
-  if (layout.described.fts === undefined) return [];
-  return INDEXES.map((name) => statement(layout.fts(name), `(SELECT current FROM ${layout.ftsState}) = '${name}'`));
-}
-
-function unindex(layout: Layout, number: string): string[] {
-  return perIndex(layout, (table, answers) => `DELETE FROM ${table} WHERE rowid = ${number} AND ${answers}`);
-}
-
-function index(layout: Layout, number: string): string[] {
-  const values = [number, layout.scope('new'), ...layout.texts('new')].join(', ');
-  return perIndex(
-    layout,
-    (table, answers) =>
-      `INSERT INTO ${table} (${layout.entryColumns}) SELECT ${values} WHERE ${answers} AND ${number} IS NOT NULL`,
-  );
-}
-
-function noteChange(layout: Layout, number: string): string[] {
-  if (layout.described.fts === undefined) return [];
-  const { ftsState, ftsChanges } = layout;
   return [
-    `INSERT INTO ${ftsChanges} (row_id) SELECT ${number} WHERE (SELECT build FROM ${ftsState}) IS NOT NULL
-          AND ${number} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ${ftsChanges} WHERE row_id = ${number})`,
+    ...(layout.numbered ? [`${layout.base}_numbers`] : []),
+    ...(fts === undefined ? [] : [layout.ftsName('a'), layout.ftsName('b'), `${fts}_state`, `${fts}_changes`]),
+    ...(vectors === undefined ? [] : [vectors, `${vectors}_models`, `${vectors}_pending`, `${vectors}_state`]),
   ];
-}
-
-function dropVectors(layout: Layout, number: string, when?: string): string[] {
-  return vectorSide(
-    layout,
-    `DELETE FROM ${layout.vectors} WHERE row_id = ${number}${when === undefined ? '' : ` AND ${when}`}`,
-  );
-}
-
-function awaitVector(layout: Layout, number: string): string[] {
-  const { pending } = layout;
-  return vectorSide(
-    layout,
-    `INSERT INTO ${pending} (row_id) SELECT ${number} WHERE ${number} IS NOT NULL
-          AND NOT EXISTS (SELECT 1 FROM ${pending} WHERE row_id = ${number})`,
-  );
-}
-
-function changed(layout: Layout): string {
-  const olds = layout.texts('old');
-  const differ = layout.texts('new').map((text, at) => `${text} IS NOT ${olds[at]}`);
-  return [`old.${layout.id} IS NOT new.${layout.id}`, ...differ].join(' OR ');
 }

@@ -1,10 +1,10 @@
 import { type Embedder, checkEmbedders } from '../embedders/embedder.js';
-import { invalidArgument } from '../engine/errors.js';
+import { TreadleError, invalidArgument } from '../engine/errors.js';
 import type { UserId } from './layout.js';
 import type { OpenTable } from './open-table.js';
 import { openOwnTable } from './own-table.js';
 import { type SearchModeOptions, checkQuery, checkSearchPlan } from './search-options.js';
-import { type SqliteTable, checkTable } from './sqlite-table.js';
+import { type SqliteTable, TABLE_KEYS, checkTable } from './sqlite-table.js';
 import { type TableHit, TableSearch } from './table-search.js';
 
 /** Which table to search. */
@@ -24,6 +24,8 @@ export interface SqliteQueryOptions extends SearchModeOptions {
   /** Only this namespace of the user's. @default all of the user's */
   namespace?: string;
 }
+
+const QUERY_KEYS = ['userId', 'namespace', 'mode', 'limit', 'weights', 'snippet'];
 
 /** Search in a table of your own, by the index and the vectors that `sqliteTasks` keeps for the same description. */
 export class SqliteSearch {
@@ -49,6 +51,7 @@ export class SqliteSearch {
     const text = checkQuery(query);
     const plan = checkSearchPlan(options);
     const { table, user, namespace: column, fts, vectors } = this.#open.layout.described;
+    checkKeys(options, QUERY_KEYS);
     const { userId = null, namespace = null } = options;
     if (plan.mode !== 'vector' && fts === undefined) throw without('mode', 'fts', table, plan.mode);
     if (plan.mode !== 'text' && vectors === undefined) throw without('mode', 'vectors', table, plan.mode);
@@ -56,11 +59,15 @@ export class SqliteSearch {
       throw invalidArgument('mode', "'text' in a search opened without an `embedder`", plan.mode);
     }
     if (userId !== null && user === undefined) throw without('userId', 'user', table, userId);
-    if (userId !== null && typeof userId !== 'string' && !Number.isSafeInteger(userId)) {
+    if (options.userId !== undefined && typeof userId !== 'string' && !Number.isSafeInteger(userId)) {
+      // Not null either: whoever has no user to name would search everybody's rows.
       throw invalidArgument('userId', 'a string or an integer', userId);
     }
     if (namespace !== null && (column === undefined || userId === null)) {
       throw invalidArgument('namespace', 'none without `userId` and a table described with `namespace`', namespace);
+    }
+    if (options.namespace !== undefined && typeof namespace !== 'string') {
+      throw invalidArgument('namespace', 'a string', namespace);
     }
     return this.#search.search(text, { userId, namespace, now: Date.now() }, plan);
   }
@@ -79,9 +86,23 @@ export class SqliteSearch {
  */
 export function openSearch(options: SqliteSearchOptions): SqliteSearch {
   const table = checkTable(options);
+  checkKeys(options, [...TABLE_KEYS, 'path', 'embedder']);
   const { path, embedder } = options;
-  if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a database file', path);
-  return new SqliteSearch(openOwnTable(path, table), checkEmbedders('embedder', embedder));
+  if (typeof path !== 'string' || path === '' || path === ':memory:') {
+    throw invalidArgument('path', 'the path of a database file', path);
+  }
+  const embedders = checkEmbedders('embedder', embedder);
+  return new SqliteSearch(openOwnTable(path, table), embedders);
+}
+
+/** A misspelt `userId` would search everybody's rows. */
+function checkKeys(options: object, keys: readonly string[]): void {
+  const unknown = Object.keys(options).find((key) => !keys.includes(key));
+  if (unknown === undefined) return;
+  throw new TreadleError(
+    'INVALID_ARGUMENT',
+    `Expected \`options\` to have only ${keys.join(', ')}, got \`${unknown}\``,
+  );
 }
 
 function without(name: string, property: string, table: string, value: unknown): Error {

@@ -1,4 +1,5 @@
 import { TreadleError, invalidArgument } from '../engine/errors.js';
+import { foldName } from './identifier.js';
 
 /** The form of a time in a column. */
 export type TimeUnit = 'ms' | 's' | 'text';
@@ -43,6 +44,9 @@ export const TABLE_KEYS: readonly (keyof SqliteTable)[] = [
   'vectors',
 ];
 
+// SQLite's own tables, and two that all descriptions share.
+const RESERVED = /^(sqlite_|treadle_tables$|treadle_tallies$)/;
+
 /** @throws TreadleError INVALID_ARGUMENT */
 export function checkTable(value: unknown): SqliteTable {
   if (typeof value !== 'object' || value === null) throw invalidArgument('options', 'an object', value);
@@ -73,12 +77,17 @@ function checkTogether({ content = [], user, namespace, expiresAt, fts, vectors,
   if ((fts !== undefined || vectors !== undefined) && content.length === 0) {
     refuse('Expected `content` to name at least one column, because there is `fts` or `vectors`');
   }
-  if (new Set(content).size < content.length)
+  if (new Set(content.map(foldName)).size < content.length)
     refuse(`Expected \`content\` to name each column once, got ${content.join(', ')}`);
   if (namespace !== undefined && user === undefined) refuse('Expected `namespace` only together with `user`');
-  // SQLite does not tell capitals from small letters in names.
-  const names = [table, fts, vectors].filter((name) => name !== undefined).map((name) => name.toLowerCase());
-  if (new Set(names).size < names.length) refuse('Expected `table`, `fts` and `vectors` to be different names');
+  const names = [table, fts, vectors].filter((name) => name !== undefined).map(foldName);
+  const reserved = names.find((name) => RESERVED.test(name));
+  if (reserved !== undefined) {
+    refuse(`Expected \`table\`, \`fts\` and \`vectors\` to be names that are not reserved, got ${reserved}`);
+  }
+  if (new Set(names).size < names.length) {
+    refuse(`Expected \`table\`, \`fts\` and \`vectors\` to be different names, got ${names.join(', ')}`);
+  }
 }
 
 function expiryOf(value: unknown): SqliteTable['expiresAt'] {

@@ -15,7 +15,7 @@ import { VectorSearch } from './vector-search.js';
 
 /** A row that was found. */
 export interface TableHit extends FoundBy {
-  /** Its columns, by name. */
+  /** Its columns, by name. An integer that a number does not hold exactly is a bigint. */
   readonly row: Readonly<Record<string, unknown>>;
 }
 
@@ -53,7 +53,7 @@ export class TableSearch {
     this.#text = fts === undefined ? null : new TextSearch(open);
     this.#vectors = vectors === undefined ? null : new VectorSearch(open);
     const byNumber = `FROM ${layout.fromByNumber()} WHERE ${layout.number} = ?`;
-    this.#read = db.prepare(`SELECT ${layout.hitColumns} ${byNumber}`);
+    this.#read = db.prepare(`SELECT ${layout.hitColumns} ${byNumber}`).safeIntegers();
     this.#texts = layout.width === 0 ? null : db.prepare(`SELECT ${layout.texts('m').join(', ')} ${byNumber}`).raw();
     // One read transaction, so that an index is not swapped out between looking which one answers and asking it, and no
     // hit is deleted between being found and being read.
@@ -95,7 +95,7 @@ export class TableSearch {
     const found = this.#ranked(words, vector, scope, plan);
     const snippets = plan.snippetWords === null ? null : this.#snippetsOf(words, found, plan.snippetWords);
     return found.map(({ id, score, lists }) => {
-      const row = this.#read.get(id) as Record<string, unknown>;
+      const row = withNumbers(this.#read.get(id) as Record<string, unknown>);
       const snippet = snippets?.get(id);
       return snippet === undefined ? { row, score, lists } : { row, score, lists, snippet };
     });
@@ -129,16 +129,28 @@ export class TableSearch {
       this.#snippets?.maker.close();
       this.#snippets = { tokenizer, maker: new Snippets(tokenizer, textColumns(width)) };
     }
-    const rows = found.map(({ id }) => ({ id, texts: (this.#texts?.get(id) as unknown[]).map(textOf) }));
+    const rows = found.map(({ id }) => ({ id, texts: ((this.#texts?.get(id) ?? []) as Stored[]).map(textOf) }));
     return this.#snippets.maker.of(words, rows, length);
   }
+}
+
+/** Makes numbers of the bigints that are safe integers. */
+function withNumbers(row: Record<string, unknown>): Record<string, unknown> {
+  for (const [column, value] of Object.entries(row)) {
+    if (typeof value !== 'bigint') continue;
+    const number = Number(value);
+    if (Number.isSafeInteger(number)) row[column] = number;
+  }
+  return row;
 }
 
 function inList(mode: 'text' | 'vector'): (row: ScoredRow, at: number) => Found {
   return ({ id, score }, at) => ({ id, score, lists: { [mode]: { rank: at + 1, score } } });
 }
 
-function textOf(value: unknown): string | null {
+type Stored = string | number | Buffer | null;
+
+function textOf(value: Stored): string | null {
   if (value === null || typeof value === 'string') return value;
   return Buffer.isBuffer(value) ? value.toString('utf8') : String(value);
 }

@@ -2,8 +2,9 @@ import { createIndex } from '../sqlite/fts-index.js';
 import { quoteName } from '../sqlite/identifier.js';
 import { INDEXES } from '../sqlite/layout.js';
 import type { OpenTable } from '../sqlite/open-table.js';
-import { createTriggers, createVectorState } from '../sqlite/side-tables.js';
+import { createVectorState } from '../sqlite/side-tables.js';
 import { createTallies } from '../sqlite/tally.js';
+import { createTriggers } from '../sqlite/triggers.js';
 
 // `content` is the last column, so that the others are read without its overflow pages. AUTOINCREMENT, because an id
 // that a caller still holds must never come to mean another user's memory.

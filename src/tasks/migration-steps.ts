@@ -163,14 +163,14 @@ async function embedRows(
 function textOf({ texts }: RowTexts): string {
   return texts
     .filter((text) => text !== null)
-    .map((text) => (Buffer.isBuffer(text) ? text.toString('utf8') : String(text)))
+    .map((text) => text.toString('utf8'))
     .join('\n');
 }
 
 /** `from` is the name of an embedder that is at hand, or of a model as its embedder called it. */
 async function checkFrom(from: string, { model, userId }: Migration, context: TableContext): Promise<void> {
   const present = modelInUse(openTableOf(context), userId);
-  const named = from in (context.data.embedders ?? { [DEFAULT_EMBEDDER]: {} });
+  const named = Object.hasOwn(context.data.embedders ?? { [DEFAULT_EMBEDDER]: {} }, from);
   const expected = named ? (await embedderNamed(context, from)).name : from;
   // Where the new model is in use already, this is the same migration once more.
   if (present !== expected && present !== model) throw new WrongModel(from, present);

@@ -8,6 +8,7 @@ import { Tally } from '../sqlite/tally.js';
 import { type TableContext, openTableOf } from './table-data.js';
 
 const ORPHANS_AT_A_TIME = 50;
+const LOWEST = -(2n ** 63n);
 
 /**
  * Indexes the rows of one user in these windows anew, in the index that answers: one short transaction a window, in which
@@ -36,9 +37,14 @@ export async function finishUser(context: TableContext, userId: UserId): Promise
   const tally = new Tally(open.db, context.taskId);
   const writer = new PacedWriter(open.db);
   // Looked for without the lock, and once more with it before they go.
-  while (orphans(open, userId, 1).length > 0) {
+  let after = LOWEST;
+  while (misplaced(open, userId, after, 1).length > 0) {
     context.throwIfCancelled();
-    await writer.write(() => tally.add('removed', removeEntries(open, orphans(open, userId, ORPHANS_AT_A_TIME))));
+    after = await writer.write(() => {
+      const numbers = misplaced(open, userId, after, ORPHANS_AT_A_TIME);
+      tally.add('removed', numbers.length - remake(open, numbers));
+      return numbers.at(-1) ?? after;
+    });
   }
   context.stage('merging');
   await new QuietIndex(open, () => context.throwIfCancelled()).tidyUp();
@@ -54,22 +60,40 @@ function reindex({ db, layout }: OpenTable, table: string, { after, upTo }: RowW
     .changes;
 }
 
-/** Entries in the user's name whose row is gone or somebody else's. */
-function orphans(open: OpenTable, userId: UserId, limit: number): bigint[] {
+/**
+ * Entries in the user's name whose row is gone or somebody else's, in order. With a tokenizer like trigram, which finds
+ * parts of a scope too, there may be others' entries among them that are quite right.
+ */
+function misplaced(open: OpenTable, userId: UserId, after: bigint, limit: number): bigint[] {
   const { db, layout } = open;
   const table = layout.fts(currentIndex(open));
   return db
     .prepare(
-      `SELECT f.rowid FROM ${table} f WHERE f.${table} MATCH :scope
-       AND NOT ${layout.exists('f.rowid', layout.within(userId))} LIMIT :limit`,
+      `SELECT f.rowid FROM ${table} f WHERE f.${table} MATCH :scope AND f.rowid > :after
+       AND NOT ${layout.exists('f.rowid', layout.within(userId))} ORDER BY f.rowid LIMIT :limit`,
     )
     .pluck()
     .safeIntegers()
-    .all({ scope: `scope : "${scopeToken(userId)}"`, userId: boundUser(userId), limit: BigInt(limit) }) as bigint[];
+    .all({
+      scope: `scope : "${scopeToken(userId)}"`,
+      userId: boundUser(userId),
+      after,
+      limit: BigInt(limit),
+    }) as bigint[];
 }
 
-function removeEntries(open: OpenTable, numbers: readonly bigint[]): number {
-  const remove = open.db.prepare(`DELETE FROM ${open.layout.fts(currentIndex(open))} WHERE rowid = ?`);
-  for (const number of numbers) remove.run(number);
-  return numbers.length;
+/** Removes entries, and makes anew those that have a row. Returns how many those were. */
+function remake(open: OpenTable, numbers: readonly bigint[]): number {
+  const { db, layout } = open;
+  const table = layout.fts(currentIndex(open));
+  const remove = db.prepare(`DELETE FROM ${table} WHERE rowid = ?`);
+  const add = db.prepare(
+    `INSERT INTO ${table} (${layout.entryColumns}) SELECT ${layout.entry} FROM ${layout.fromByNumber()} WHERE ${layout.number} = ?`,
+  );
+  let made = 0;
+  for (const number of numbers) {
+    remove.run(number);
+    made += add.run(number).changes;
+  }
+  return made;
 }

@@ -43,7 +43,7 @@ function expectIndexMatches(open: OpenTable): void {
   expect(found[1] === expected[1]).toBe(true);
   const entries = layout.fts(currentIndex(open), 'docsize');
   const ids = (number: string, from: string): unknown =>
-    db.prepare(`SELECT count(*), sum(${number}) FROM ${from}`).raw().get();
+    db.prepare(`SELECT count(*), sum(${number} % 1000003) FROM ${from}`).raw().get();
   expect(ids('id', entries)).toEqual(ids(layout.number, layout.fromByNumber()));
   for (const name of ['expected_words', 'found_words', 'expected']) db.exec(`DROP TABLE temp.${name}`);
 }
