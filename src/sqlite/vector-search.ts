@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BestRows, type ScoredRow } from './best-rows.js';
 import { boundUser } from './layout.js';
 import type { OpenTable } from './open-table.js';
@@ -5,7 +6,14 @@ import type { SearchScope } from './search-options.js';
 import { Statements } from './statements.js';
 import { vectorOf } from './vector-blob.js';
 
-/** Cosine search: compares with each vector in scope, one row in memory at a time. Call it in a read transaction. */
+// So many are read at a time: about 1 ms.
+const BATCH_ROWS = 256n;
+// After so long the thread is given to others for a turn of the event loop.
+const TURN_MS = 4;
+
+const LOWEST = -(2n ** 63n);
+
+/** Cosine search: compares with each vector in scope. Call it in a read transaction, which lasts until it is done. */
 export class VectorSearch {
   readonly #scan: Statements;
 
@@ -16,23 +24,40 @@ export class VectorSearch {
         .prepare(
           `SELECT v.row_id, v.vector
            FROM ${layout.from} CROSS JOIN ${layout.vectors} v ON v.row_id = ${layout.number} AND v.model = :model
-           WHERE ${within} AND ${layout.notExpired} ORDER BY ${layout.number}`,
+           WHERE ${within} AND ${layout.notExpired} AND ${layout.number} > :after
+           ORDER BY ${layout.number} LIMIT ${BATCH_ROWS}`,
         )
         .raw()
         .safeIntegers(),
     );
   }
 
-  /** The best rows, best first. `query` is an L2-normalised vector of `model`; all zero, it is like nothing. */
-  find(query: Float32Array, model: string, { userId, namespace, now }: SearchScope, limit: number): ScoredRow[] {
+  /**
+   * The best rows, best first. `query` is an L2-normalised vector of `model`; all zero, it is like nothing. Other work
+   * gets its turn every few milliseconds.
+   */
+  async find(
+    query: Float32Array,
+    model: string,
+    { userId, namespace, now }: SearchScope,
+    limit: number,
+  ): Promise<ScoredRow[]> {
     if (query.every((number) => number === 0)) return [];
     const best = new BestRows(limit);
     const scan = this.#scan.for(userId, namespace);
-    for (const row of scan.iterate({ model, userId: boundUser(userId), namespace, now })) {
-      const [id, blob] = row as [bigint, Buffer];
-      best.offer(id, dot(query, vectorOf(blob)));
+    const bound = { model, userId: boundUser(userId), namespace, now };
+    let after = LOWEST;
+    let turnAt = performance.now();
+    for (;;) {
+      const rows = scan.all({ ...bound, after }) as [bigint, Buffer][];
+      for (const [id, blob] of rows) best.offer(id, dot(query, vectorOf(blob)));
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < BATCH_ROWS) return best.sorted();
+      [after] = last;
+      if (performance.now() - turnAt < TURN_MS) continue;
+      await nextTurn();
+      turnAt = performance.now();
     }
-    return best.sorted();
   }
 }
 

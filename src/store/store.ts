@@ -42,8 +42,7 @@ export interface NewMemory extends MemoryOptions {
 /**
  * Texts of many users in one SQLite file, found by words or by vectors. Each user sees only their own.
  *
- * Reading never waits for a writer, so it is fine on a server's event loop as long as a user has no more than some ten
- * thousand memories. Writing waits for other writers, up to 5 seconds: leave more than a few texts to `embed_batch`.
+ * Reading never waits for a writer and is fine on a server's event loop. Writing waits for other writers, up to 5 seconds: leave more than a few texts to `embed_batch`.
  */
 export class Store {
   readonly #open: OpenTable;
@@ -116,8 +115,8 @@ export class Store {
    * The user's memories that fit the query best, best first. The query is plain text: at most 64 different words of its
    * first 16,384 characters are looked for, one is enough for a hit, and nothing in it is syntax.
    *
-   * A vector or hybrid search takes time in proportion to the user's memories (about 4 µs each). A text search ranks
-   * words by how rare they are among all users' memories.
+   * A vector or hybrid search takes time in proportion to the user's memories (about 5 µs each), and lets other work have
+   * its turn every few milliseconds. A text search ranks words by how rare they are among all users' memories.
    *
    * @example await store.search('how do I cancel a task?', { userId: 'ada', mode: 'hybrid', snippet: true })
    * @throws TreadleError INVALID_ARGUMENT, also for mode 'vector' or 'hybrid' in a store without an embedder; Error

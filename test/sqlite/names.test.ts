@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { SqliteTable } from 'treadle/store';
 import { hashingEmbedder } from 'treadle/embedders';
 import { describe, expect, it } from 'vitest';

@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { hashingEmbedder } from 'treadle/embedders';
 import type { SqliteSearch } from 'treadle/store';
 import { describe, expect, it } from 'vitest';

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_QUERY_TERMS, ftsQuery } from '../../dist/store/fts-query.js';
+import { MAX_QUERY_TERMS, ftsMatch, ftsQuery } from '../../dist/sqlite/fts-query.js';
 import { temporaryStore } from '../support/memories.js';
 
 const ada = { userId: 'ada' };
@@ -123,13 +123,15 @@ describe('text search', () => {
   });
 
   it('looks for 64 words at most, and for common ones only where there are no others', () => {
-    const terms = (query: string): number => ftsQuery(query, 's')?.split(' OR ').length ?? 0;
+    const terms = (query: string): number => ftsQuery(query)?.split(' OR ').length ?? 0;
     expect(terms(Array.from({ length: 100 }, (_, n) => `word${n}`).join(' '))).toBe(MAX_QUERY_TERMS);
     expect(terms('word WORD Word')).toBe(1);
-    expect(ftsQuery('What is the state of a task?', 's')).toBe('scope : "s" AND content : ("state" OR "task")');
-    expect(ftsQuery('to be or not to be', 's')).toBe('scope : "s" AND content : ("to" OR "be" OR "or" OR "not")');
-    expect(ftsQuery('"x" x_y', 's')).toBe('scope : "s" AND content : ("x" OR "y")');
-    expect(ftsQuery('?!', 's')).toBeNull();
+    expect(ftsQuery('What is the state of a task?')).toBe('("state" OR "task")');
+    expect(ftsQuery('to be or not to be')).toBe('("to" OR "be" OR "or" OR "not")');
+    expect(ftsQuery('"x" x_y')).toBe('("x" OR "y")');
+    expect(ftsQuery('?!')).toBeNull();
+    expect(ftsMatch('("x")', ['content', 'content1'], 's')).toBe('scope : "s" AND {content content1} : ("x")');
+    expect(ftsMatch('("x")', ['content'], null)).toBe('{content} : ("x")');
   });
 
   it('finds texts by the new words after a change, and not by the old', async () => {

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { hashingEmbedder } from 'treadle/embedders';
 import { describe, expect, it } from 'vitest';
-import { BestRows } from '../../dist/store/best-rows.js';
-import { temporaryStore } from '../support/memories.js';
+import { BestRows } from '../../dist/sqlite/best-rows.js';
+import { connection, fill, temporaryPath, temporaryStore } from '../support/memories.js';
 
 const ada = { userId: 'ada', mode: 'vector' } as const;
 
@@ -43,6 +43,62 @@ describe('vector search', () => {
     expect(await both.search('mine', ada)).toHaveLength(2);
   });
 
+  describe('over many vectors', () => {
+    const ROWS = 20_000;
+
+    /** A store in which only the last memory is like the query. */
+    async function large(): Promise<ReturnType<typeof temporaryStore>> {
+      const embedder = hashingEmbedder({ dimensions: 64 });
+      const path = temporaryPath();
+      fill(path, ROWS - 1, { users: 1, contentOf: (n) => `number${n}` });
+      const store = temporaryStore({ path, embedder });
+      const db = connection(path);
+      db.prepare(`UPDATE memories SET user_id = 'ada'`).run();
+      db.prepare('INSERT INTO vectors (row_id, model, vector) SELECT id, ?, zeroblob(256) FROM memories').run(
+        embedder.name,
+      );
+      await store.add({ userId: 'ada', content: 'the one that counts' });
+      return store;
+    }
+
+    it('gives other work its turns meanwhile', async () => {
+      const store = await large();
+      let turns = 0;
+      let isSearching = true;
+      const count = (): void => {
+        turns++;
+        if (isSearching) setImmediate(count);
+      };
+      setImmediate(count);
+      const hits = await store.search('the one that counts', { ...ada, limit: 1 });
+      isSearching = false;
+      expect(hits).toMatchObject([{ content: 'the one that counts' }]);
+      expect(turns).toBeGreaterThan(3);
+    });
+
+    it('sees the memories as they were when it began, several at once, whatever is written meanwhile', async () => {
+      const store = await large();
+      const db = connection(store.path);
+      const searches = Array.from({ length: 6 }, () => store.search('the one that counts', { ...ada, limit: 1 }));
+      await new Promise((resolve) => void setImmediate(resolve));
+      db.exec('DELETE FROM memories');
+      const found = await Promise.all(searches);
+      // Those that had begun find it; the others, which waited for their turn, find nothing.
+      expect(found.slice(0, 4).every(([hit]) => hit?.content === 'the one that counts')).toBe(true);
+      expect(found.slice(4)).toEqual([[], []]);
+      expect(await store.search('the one that counts', ada)).toEqual([]);
+    });
+
+    it('ends even when the store is closed meanwhile', async () => {
+      const store = await large();
+      const search = store.search('the one that counts', { ...ada, limit: 1 });
+      await new Promise((resolve) => void setImmediate(resolve));
+      store.close();
+      expect(await search).toMatchObject([{ content: 'the one that counts' }]);
+      await expect(store.search('the one', ada)).rejects.toThrow('not open');
+    });
+  });
+
   it('embeds queries as the model wants them', async () => {
     const hashing = hashingEmbedder();
     const embedder = { ...hashing, embedQueries: () => hashing.embed(['what was meant']) };
@@ -72,10 +128,10 @@ describe('the best rows', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: -5, max: 5 })), fc.integer({ min: 1, max: 20 }), (scores, limit) => {
         const best = new BestRows(limit);
-        const rows = scores.map((score, id) => ({ id, score }));
+        const rows = scores.map((score, id) => ({ id: BigInt(id), score }));
         for (const { id, score } of rows) best.offer(id, score);
         expect(best.sorted()).toEqual(
-          rows.sort((one, other) => other.score - one.score || one.id - other.id).slice(0, limit),
+          rows.sort((one, other) => other.score - one.score || Number(one.id - other.id)).slice(0, limit),
         );
       }),
     );

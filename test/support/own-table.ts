@@ -63,7 +63,7 @@ export async function expectFreshVectors(path: string, table: SqliteTable, embed
        FROM ${layout.vectors} v CROSS JOIN ${layout.byNumber('v.row_id')} WHERE v.model = ?`,
     )
     .raw()
-    .all(embedder.name) as [Buffer, ...unknown[]][];
+    .all(embedder.name) as [Buffer, ...(string | number | null)[]][];
   const texts = rows.map(([, ...columns]) => columns.filter((column) => column !== null).join('\n'));
   const expected = await embedTexts(embedder, texts);
   const stale = rows.filter(([vector], at) => {
