@@ -60,3 +60,13 @@ function className(value: object): string {
 export function invalidArgument(name: string, expectation: string, got: unknown): TreadleError {
   return new TreadleError('INVALID_ARGUMENT', `Expected \`${name}\` to be ${expectation}, got ${describeValue(got)}`);
 }
+
+/** Refuses a property that nobody reads, such as a misspelt one. @throws TreadleError INVALID_ARGUMENT */
+export function checkKeys(name: string, value: object, keys: readonly string[]): void {
+  const unknown = Object.keys(value).find((key) => !keys.includes(key));
+  if (unknown === undefined) return;
+  throw new TreadleError(
+    'INVALID_ARGUMENT',
+    `Expected \`${name}\` to have only ${keys.join(', ')}, got \`${unknown}\``,
+  );
+}

@@ -34,7 +34,11 @@ interface Known extends Pick<SqliteTable, 'table' | 'id' | 'content' | 'user' | 
   readonly numbered: boolean;
 }
 
-function setUp(open: OpenTable, tokenizer: string): void {
+/**
+ * Makes what is kept beside a table unless it is there, as {@link openOwnTable} does: the table may have been made anew
+ * since it was opened.
+ */
+export function setUp(open: OpenTable, tokenizer: string = DEFAULT_TOKENIZER): void {
   const { db, layout } = open;
   const { table, id, content, user, namespace, fts, vectors } = layout.described;
   const { numbered } = layout;

@@ -56,6 +56,9 @@ export interface SearchPlan {
   readonly snippetWords: number | null;
 }
 
+/** The names of {@link SearchModeOptions}. */
+export const PLAN_KEYS: readonly string[] = ['mode', 'limit', 'weights', 'snippet'];
+
 export const MAX_LIMIT = 200;
 const DEFAULT_LIMIT = 10;
 const MODES: ReadonlySet<unknown> = new Set<SearchMode>(['text', 'vector', 'hybrid']);

@@ -1,9 +1,9 @@
 import { type Embedder, checkEmbedders } from '../embedders/embedder.js';
-import { TreadleError, invalidArgument } from '../engine/errors.js';
+import { checkKeys, invalidArgument } from '../engine/errors.js';
 import type { UserId } from './layout.js';
 import type { OpenTable } from './open-table.js';
 import { openOwnTable } from './own-table.js';
-import { type SearchModeOptions, checkQuery, checkSearchPlan } from './search-options.js';
+import { PLAN_KEYS, type SearchModeOptions, checkQuery, checkSearchPlan } from './search-options.js';
 import { type SqliteTable, TABLE_KEYS, checkTable } from './sqlite-table.js';
 import { type TableHit, TableSearch } from './table-search.js';
 
@@ -25,7 +25,7 @@ export interface SqliteQueryOptions extends SearchModeOptions {
   namespace?: string;
 }
 
-const QUERY_KEYS = ['userId', 'namespace', 'mode', 'limit', 'weights', 'snippet'];
+const QUERY_KEYS = ['userId', 'namespace', ...PLAN_KEYS];
 
 /** Search in a table of your own, by the index and the vectors that `sqliteTasks` keeps for the same description. */
 export class SqliteSearch {
@@ -51,7 +51,7 @@ export class SqliteSearch {
     const text = checkQuery(query);
     const plan = checkSearchPlan(options);
     const { table, user, namespace: column, fts, vectors } = this.#open.layout.described;
-    checkKeys(options, QUERY_KEYS);
+    checkKeys('options', options, QUERY_KEYS);
     const { userId = null, namespace = null } = options;
     if (plan.mode !== 'vector' && fts === undefined) throw without('mode', 'fts', table, plan.mode);
     if (plan.mode !== 'text' && vectors === undefined) throw without('mode', 'vectors', table, plan.mode);
@@ -86,23 +86,13 @@ export class SqliteSearch {
  */
 export function openSearch(options: SqliteSearchOptions): SqliteSearch {
   const table = checkTable(options);
-  checkKeys(options, [...TABLE_KEYS, 'path', 'embedder']);
+  checkKeys('options', options, [...TABLE_KEYS, 'path', 'embedder']);
   const { path, embedder } = options;
   if (typeof path !== 'string' || path === '' || path === ':memory:') {
     throw invalidArgument('path', 'the path of a database file', path);
   }
   const embedders = checkEmbedders('embedder', embedder);
   return new SqliteSearch(openOwnTable(path, table), embedders);
-}
-
-/** A misspelt `userId` would search everybody's rows. */
-function checkKeys(options: object, keys: readonly string[]): void {
-  const unknown = Object.keys(options).find((key) => !keys.includes(key));
-  if (unknown === undefined) return;
-  throw new TreadleError(
-    'INVALID_ARGUMENT',
-    `Expected \`options\` to have only ${keys.join(', ')}, got \`${unknown}\``,
-  );
 }
 
 function without(name: string, property: string, table: string, value: unknown): Error {

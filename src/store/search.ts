@@ -1,5 +1,7 @@
+import { checkKeys } from '../engine/errors.js';
 import {
   type FoundBy,
+  PLAN_KEYS,
   type SearchModeOptions,
   type SearchPlan,
   type SearchScope,
@@ -19,9 +21,12 @@ export interface SearchOptions extends SearchModeOptions {
 /** A memory that was found. */
 export interface SearchHit extends Memory, FoundBy {}
 
+const QUERY_KEYS = ['userId', 'namespace', ...PLAN_KEYS];
+
 /** @throws TreadleError INVALID_ARGUMENT */
 export function checkSearch(options: unknown): { scope: SearchScope; plan: SearchPlan } {
   const plan = checkSearchPlan(options);
+  checkKeys('options', options as object, QUERY_KEYS);
   const { userId, namespace } = options as Partial<SearchOptions>;
   checkName('userId', userId);
   if (namespace !== undefined) checkName('namespace', namespace);

@@ -1,6 +1,6 @@
 import type { Statement } from 'better-sqlite3';
 import { type Embedder, checkEmbedders } from '../embedders/embedder.js';
-import { invalidArgument } from '../engine/errors.js';
+import { checkKeys, invalidArgument } from '../engine/errors.js';
 import { embedderInUse } from '../sqlite/models.js';
 import type { OpenTable } from '../sqlite/open-table.js';
 import { checkQuery } from '../sqlite/search-options.js';
@@ -145,6 +145,7 @@ export class Store {
  */
 export function openStore(options: StoreOptions): Store {
   if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
+  checkKeys('options', options, ['path', 'embedder']);
   const { path, embedder } = options;
   if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a database file', path);
   const embedders = checkEmbedders('embedder', embedder);

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { TreadleError, invalidArgument } from '../engine/errors.js';
+import { TreadleError, checkKeys, invalidArgument } from '../engine/errors.js';
 import type { UserId } from '../sqlite/layout.js';
 import type { SqliteTable } from '../sqlite/sqlite-table.js';
 import { type MemoryOptions, checkContent, checkMemoryOptions, checkName } from '../store/memory.js';
@@ -138,12 +138,6 @@ function object(value: unknown, keys: readonly string[]): object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalidArgument('input', 'an object', value);
   }
-  const unknown = Object.keys(value).find((key) => !keys.includes(key));
-  if (unknown !== undefined) {
-    throw new TreadleError(
-      'INVALID_ARGUMENT',
-      `Expected \`input\` to have only ${keys.join(', ')}, got \`${unknown}\``,
-    );
-  }
+  checkKeys('input', value, keys);
   return value;
 }

@@ -1,8 +1,10 @@
+import { checkKeys } from '../engine/errors.js';
 import { type TaskType, taskModule, taskType } from '../engine/task-type.js';
 import { MEMORIES } from '../store/memory.js';
 import type embedBatch from './embed-batch.js';
 import { type EmbedBatchInput, embedBatchInput } from './inputs.js';
 import {
+  DATA_KEYS,
   RETRIES,
   type TableTasks,
   type TableTasksOptions,
@@ -34,6 +36,7 @@ const EMBED_CHUNK = { min: 8, max: 500 };
  */
 export function memoryTasks(options: MemoryTasksOptions): MemoryTasks {
   const data = checkTableData(options);
+  checkKeys('options', options, DATA_KEYS);
   return {
     embed_batch: taskType(taskModule<typeof embedBatch>(new URL('./embed-batch.js', import.meta.url)), {
       input: embedBatchInput,

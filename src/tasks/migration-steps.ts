@@ -17,7 +17,7 @@ import { type RowWindow, rowWindows } from '../sqlite/row-windows.js';
 import { Tally } from '../sqlite/tally.js';
 import { vectorBlob } from '../sqlite/vector-blob.js';
 import type { MigrateInput } from './inputs.js';
-import { DEFAULT_EMBEDDER, type TableContext, embedderNamed, openTableOf } from './table-data.js';
+import { DEFAULT_EMBEDDER, type TableContext, embedderNamed, openTableOf, preparedTableOf } from './table-data.js';
 
 /** Thrown where the vectors in use are not those that a migration was to start from. */
 export class WrongModel extends Error {
@@ -48,7 +48,7 @@ export async function planMigration(
   context: TableContext,
 ): Promise<RowWindow[]> {
   context.stage('preparing');
-  const open = openTableOf(context);
+  const open = preparedTableOf(context);
   if (from !== undefined) await checkFrom(from, migration, context);
   await numberRows(open, () => context.throwIfCancelled());
   beginMigration(open, migration.id);

@@ -19,7 +19,7 @@ import { numberRows } from '../sqlite/row-numbers.js';
 import { type RowWindow, rowWindows } from '../sqlite/row-windows.js';
 import { ShadowTables } from '../sqlite/shadow-tables.js';
 import { SideIndex, type SideIndexPlace, removeSideIndexes, sideIndexPath } from '../sqlite/side-index.js';
-import { type TableContext, openTableOf, pathOf } from './table-data.js';
+import { type TableContext, openTableOf, pathOf, preparedTableOf } from './table-data.js';
 
 /** Rows to index, or one of so many equal shares of merging what was indexed. */
 export type RebuildItem = RowWindow | { readonly mergeShareOf: number };
@@ -37,7 +37,7 @@ const MAX_REPLAYS = 1_000;
 /** Takes over: from now on changes are noted, and what earlier builds left behind is gone. Returns what to do. */
 export async function beginRebuild(context: TableContext): Promise<RebuildItem[]> {
   context.stage('preparing');
-  const open = openTableOf(context);
+  const open = preparedTableOf(context);
   const build = context.taskId;
   await numberRows(open, () => context.throwIfCancelled());
   beginBuild(open, build);

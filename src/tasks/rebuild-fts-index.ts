@@ -3,7 +3,7 @@ import { numberRows } from '../sqlite/row-numbers.js';
 import { type RowWindow, rowWindows } from '../sqlite/row-windows.js';
 import { Tally } from '../sqlite/tally.js';
 import type { RebuildInput } from './inputs.js';
-import { type TableData, openTableOf } from './table-data.js';
+import { type TableData, openTableOf, preparedTableOf } from './table-data.js';
 import { type RebuildItem, beginRebuild, endRebuild, finishRebuild, runRebuild } from './rebuild-all.js';
 import { finishUser, reindexWindows } from './rebuild-user.js';
 
@@ -34,7 +34,7 @@ const rebuildFtsIndex: BatchDefinition<RebuildInput, RebuildItem, RebuildResult,
 >({
   async plan({ userId }, context) {
     if (userId === undefined) return beginRebuild(context);
-    await numberRows(openTableOf(context), () => context.throwIfCancelled());
+    await numberRows(preparedTableOf(context), () => context.throwIfCancelled());
     return rowWindows(openTableOf(context), { rows: USER_WINDOW_ROWS, userId });
   },
 

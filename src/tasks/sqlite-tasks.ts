@@ -1,7 +1,7 @@
-import { TreadleError } from '../engine/errors.js';
+import { checkKeys } from '../engine/errors.js';
 import type { UserId } from '../sqlite/layout.js';
 import { type SqliteTable, TABLE_KEYS, checkTable } from '../sqlite/sqlite-table.js';
-import { type TableTasks, type TableTasksOptions, checkTableData, tableTasks } from './table-tasks.js';
+import { DATA_KEYS, type TableTasks, type TableTasksOptions, checkTableData, tableTasks } from './table-tasks.js';
 
 /** Which table of a database the tasks work on, and how. */
 export interface SqliteTasksOptions extends SqliteTable, TableTasksOptions {}
@@ -9,7 +9,7 @@ export interface SqliteTasksOptions extends SqliteTable, TableTasksOptions {}
 /** The task types for a table of your own, ready for `new TaskManager({ types })`. */
 export type SqliteTasks = { [Name in keyof TableTasks<UserId>]: TableTasks<UserId>[Name] };
 
-const KEYS: readonly string[] = [...TABLE_KEYS, 'path', 'embedder', 'embedders', 'tokenizer'];
+const KEYS: readonly string[] = [...TABLE_KEYS, ...DATA_KEYS];
 
 /**
  * The task types over a table of your own. The table stays as it is; what they need is made beside it when the first
@@ -23,13 +23,7 @@ const KEYS: readonly string[] = [...TABLE_KEYS, 'path', 'embedder', 'embedders',
  */
 export function sqliteTasks(options: SqliteTasksOptions): SqliteTasks {
   const data = checkTableData(options);
-  const unknown = Object.keys(options).find((key) => !KEYS.includes(key));
-  if (unknown !== undefined) {
-    throw new TreadleError(
-      'INVALID_ARGUMENT',
-      `Expected \`options\` to have only ${KEYS.join(', ')}, got \`${unknown}\``,
-    );
-  }
+  checkKeys('options', options, KEYS);
   const table = checkTable(options);
   return { ...tableTasks<UserId>(table, { ...data, table }) };
 }

@@ -4,7 +4,7 @@ import type { EmbedderModule } from '../embedders/embedder-module.js';
 import type { TaskContext } from '../engine/define-task.js';
 import { ModelNotAtHand, modelInUse } from '../sqlite/models.js';
 import type { OpenTable } from '../sqlite/open-table.js';
-import { openOwnTable } from '../sqlite/own-table.js';
+import { openOwnTable, setUp } from '../sqlite/own-table.js';
 import type { UserId } from '../sqlite/layout.js';
 import type { SqliteTable } from '../sqlite/sqlite-table.js';
 import { openMemories } from '../store/memories-table.js';
@@ -35,6 +35,14 @@ export function openTableOf(context: TableContext): OpenTable {
     const open = table === undefined ? openMemories(path, tokenizer) : openOwnTable(path, table, tokenizer);
     return { ...open, close: () => void open.db.close() };
   });
+}
+
+/** {@link openTableOf} when a task begins: a table of the user's may have been made anew since the thread opened it. */
+export function preparedTableOf(context: TableContext): OpenTable {
+  const open = openTableOf(context);
+  const { table, tokenizer } = context.data;
+  if (table !== undefined) setUp(open, tokenizer);
+  return open;
 }
 
 /** The database file. */

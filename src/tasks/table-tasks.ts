@@ -33,6 +33,9 @@ export interface TableTasksOptions {
   tokenizer?: string;
 }
 
+/** The names of {@link TableTasksOptions}. */
+export const DATA_KEYS: readonly string[] = ['path', 'embedder', 'embedders', 'tokenizer'];
+
 /** The task types that work on any described table. */
 export interface TableTasks<User extends UserId> {
   /**

@@ -6,7 +6,7 @@ import { PacedWriter } from '../sqlite/paced-writer.js';
 import { QuietIndex } from '../sqlite/quiet-index.js';
 import { Tally } from '../sqlite/tally.js';
 import type { SweepInput } from './inputs.js';
-import { type TableContext, type TableData, openTableOf } from './table-data.js';
+import { type TableContext, type TableData, openTableOf, preparedTableOf } from './table-data.js';
 
 /** What `ttl_sweep` did. */
 export interface SweepResult {
@@ -29,7 +29,7 @@ const ttlSweep: BatchDefinition<SweepInput, RowWindow, SweepResult, TableData, t
   TableData
 >({
   async plan({ userId = null, namespace = null }, context) {
-    const open = openTableOf(context);
+    const open = preparedTableOf(context);
     await numberRows(open, () => context.throwIfCancelled());
     return rowWindows(open, { rows: WINDOW_ROWS, userId, namespace, expiredAt: Date.now() });
   },

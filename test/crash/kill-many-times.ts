@@ -6,8 +6,8 @@ import { KilledRuns } from './killed-runs.js';
 import { type Durations, blend, dealPlaces, durationsOf, momentAt } from './moments.js';
 import { WatchedStore } from './watched-store.js';
 
-/** How many kills a task must survive. TREADLE_KILLS asks for more of them. */
-export const KILLS = Number(process.env['TREADLE_KILLS'] ?? 50);
+/** How many kills a task must survive: 20, so that all tests are quick; TREADLE_KILLS asks for more of them. */
+export const KILLS = Number(process.env['TREADLE_KILLS'] ?? 20);
 
 /** How long that may take. Milliseconds. */
 export const KILLS_TIMEOUT_MS: number = 60_000 + KILLS * 2_000;

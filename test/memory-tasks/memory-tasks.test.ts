@@ -146,6 +146,7 @@ describe('memoryTasks', () => {
 
   it.each([
     ['options', undefined, 'undefined'],
+    ['options', { path: 'x', embeder: {} }, '`embeder`'],
     ['path', {}, 'undefined'],
     ['path', { path: ':memory:' }, '":memory:" (string)'],
     ['embedder', { path: 'x', embedder: 'hashing' }, '"hashing" (string)'],

@@ -1,3 +1,4 @@
+import type { Database } from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { hashingEmbedder } from 'treadle/embedders';
 import migrate from '../../dist/tasks/migrate-embeddings.js';
@@ -97,10 +98,13 @@ describe('a key', () => {
     expect(await search.search('old')).toEqual([]);
     expect(await search.search('new')).toMatchObject([{ row: { id: 'BOB' } }]);
     await runOn(migrate, {}, data);
-    db.exec(`UPDATE t SET id = 'bob', body = 'NEW'`);
-    await runOn(migrate, {}, data);
     // The old vector goes, although NOCASE sees no difference.
-    expect(await expectFreshVectors(path, TABLE, EMBEDDER)).toBe(1);
+    for (const change of [`body = 'NEW'`, `id = 'bob'`]) {
+      expect(await expectFreshVectors(path, TABLE, EMBEDDER)).toBe(1);
+      db.exec(`UPDATE t SET ${change}`);
+      expect(db.prepare('SELECT count(*) FROM v').pluck().get()).toBe(0);
+      await runOn(migrate, {}, data);
+    }
     await runOn(rebuild, {}, data);
     expectSoundTable(path, TABLE);
   });
@@ -140,30 +144,80 @@ describe('a key', () => {
   });
 });
 
-describe("a trigger of the table's own", () => {
-  it('may change or delete the row at once, whichever of the triggers was made first', async () => {
-    for (const key of ['id INTEGER PRIMARY KEY', 'id TEXT PRIMARY KEY']) {
+const AT_ONCE = [
+  ['before ours', ['before'], []],
+  ['after ours', [], ['after']],
+  ['on both sides of ours', ['before'], ['after']],
+] as const;
+
+describe.each(['id INTEGER PRIMARY KEY', 'id TEXT PRIMARY KEY'])(
+  "on a table with %s, a trigger of the table's own",
+  (key) => {
+    it.each(AT_ONCE)('that was made %s may change or delete the row at once', async (_, before, after) => {
       const { path, db } = databaseOf(`CREATE TABLE t (${key}, u TEXT, body TEXT)`);
       const make = (name: string): void => {
         db.exec(`
-          CREATE TRIGGER stamp${name} AFTER INSERT ON t BEGIN UPDATE t SET body = body || ' ${name}' WHERE id = new.id; END;
-          CREATE TRIGGER again${name} AFTER UPDATE OF u ON t BEGIN UPDATE t SET body = 'moved ${name}' WHERE id = new.id; END;
-          CREATE TRIGGER drop${name} AFTER INSERT ON t WHEN new.u = 'nobody' BEGIN DELETE FROM t WHERE id = new.id; END`);
+        CREATE TRIGGER stamp${name} AFTER INSERT ON t BEGIN UPDATE t SET body = body || ' stamped' WHERE id = new.id; END;
+        CREATE TRIGGER again${name} AFTER UPDATE OF u ON t BEGIN UPDATE t SET body = 'moved' WHERE id = new.id; END;
+        CREATE TRIGGER drop${name} AFTER INSERT ON t WHEN new.u = 'nobody' BEGIN DELETE FROM t WHERE id = new.id; END`);
       };
-      make('before');
+      before.forEach(make);
       const data = { path, table: TABLE };
       openTable(path, TABLE);
-      make('after');
+      after.forEach(make);
       db.exec(`INSERT INTO t VALUES (1, 'ann', 'first'), (2, 'bob', 'second'), (3, 'nobody', 'third')`);
       db.exec(`UPDATE t SET u = 'cleo' WHERE id = 2`);
       expectSoundTable(path, TABLE);
       const search = searchOf({ path, ...TABLE });
-      expect(await search.search('first after')).toHaveLength(1);
+      expect(await search.search('first')).toHaveLength(1);
+      expect(await search.search('stamped')).toHaveLength(1);
       expect(await search.search('second')).toEqual([]);
       expect(await search.search('moved', { userId: 'cleo' })).toHaveLength(1);
       expect(await search.search('third')).toEqual([]);
       expect(await runOn(migrate, {}, data)).toMatchObject({ embedded: 2 });
       expect(await expectFreshVectors(path, TABLE, EMBEDDER)).toBe(2);
+    });
+  },
+);
+
+describe.each(['id INTEGER PRIMARY KEY', 'id TEXT PRIMARY KEY'])('on a table with %s, what REPLACE leaves', (key) => {
+  // The row in the way of another UNIQUE column goes without a word to any trigger.
+  const left = async (): Promise<{ path: string; db: Database }> => {
+    const { path, db } = databaseOf(`CREATE TABLE t (${key}, u TEXT, slug UNIQUE, body TEXT)`);
+    const data = { path, table: TABLE };
+    openTable(path, TABLE);
+    db.exec(`INSERT INTO t VALUES ('1', 'ann', 'x', 'old'), ('2', 'ann', 'y', 'other'), ('3', 'bob', 'z', 'third')`);
+    await runOn(migrate, {}, data);
+    db.exec(`REPLACE INTO t VALUES ('4', 'ann', 'x', 'new'); UPDATE OR REPLACE t SET slug = 'y' WHERE id = '3'`);
+    expect(db.prepare('SELECT count(*) FROM v').pluck().get()).toBe(3);
+    expect(db.prepare('SELECT count(*) FROM f_a_docsize').pluck().get()).toBe(4);
+    return { path, db };
+  };
+
+  it('is never found, and does not come back with a row of the same key', async () => {
+    const { path, db } = await left();
+    const search = searchOf({ path, ...TABLE, embedder: EMBEDDER });
+    for (const query of ['old', 'other']) {
+      expect(await search.search(query)).toEqual([]);
+      const near = await search.search(query, { mode: 'hybrid' });
+      expect(near.map(({ row }) => String(row['id']))).toEqual(['3']);
     }
+    db.exec(`INSERT INTO t VALUES ('1', 'bob', 'w', 'again'); UPDATE t SET id = '2' WHERE id = '4'`);
+    expect(await search.search('old')).toEqual([]);
+    expect(await search.search('new')).toMatchObject([{ row: { body: 'new' } }]);
+    expect(await search.search('again', { userId: 'bob' })).toHaveLength(1);
+    expectSoundTable(path, TABLE);
+  });
+
+  it.each([
+    ['a whole rebuild', [{}]],
+    ['a rebuild for the user', [{ userId: 'ann' }]],
+  ])('is removed by %s and a migration', async (_, inputs) => {
+    const { path } = await left();
+    const data = { path, table: TABLE };
+    for (const input of inputs) await runOn(rebuild, input, data);
+    expect(await runOn(migrate, {}, data)).toMatchObject({ embedded: 1, removed: 2 });
+    expectSoundTable(path, TABLE);
+    expect(await expectFreshVectors(path, TABLE, EMBEDDER)).toBe(2);
   });
 });

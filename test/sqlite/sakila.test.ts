@@ -344,4 +344,21 @@ describe('on threads', () => {
     expect(hits).toMatchObject([{ row: { film_id: 7 }, lists: { text: { rank: 1 }, vector: {} } }]);
     search.close();
   });
+
+  it('is cancelled in the middle, and whole again after the next run', async () => {
+    const { path } = sampleDatabase();
+    const [{ table, rows }] = SAMPLES as [Sample];
+    await runOn(rebuild, {}, { path, table });
+    const tasks = closedAtEnd(new TaskManager({ types: sqliteTasks({ path, ...table }), threads: { max: 2 } }));
+    for (const type of ['rebuild_fts_index', 'migrate_embeddings'] as const) {
+      const task = await tasks.submit(type, { input: {} });
+      for await (const { stage } of task.watch()) if (stage !== null) task.cancel();
+      expect(['cancelled', 'completed']).toContain((await task.settled()).status);
+      expectSoundTable(path, table);
+    }
+    expect(await (await tasks.submit('rebuild_fts_index', { input: {} })).result()).toMatchObject({ rows });
+    await (await tasks.submit('migrate_embeddings', { input: {} })).result();
+    expectSoundTable(path, table);
+    expect(await expectFreshVectors(path, table, hashingEmbedder())).toBe(rows);
+  });
 });

@@ -36,6 +36,7 @@ type Step =
   | { readonly do: 'a build begins, and ends with its process' }
   | { readonly do: 'rebuild' | 'migrate'; readonly userId?: string; readonly beside: readonly Write[] };
 
+const CONFLICTS = ['', 'OR IGNORE', 'OR FAIL'];
 const USERS = ['ann', 'bob'];
 const WORDS = ['red', 'green', 'blue'];
 const DATA = { embedders: { default: { options: { dimensions: 16 } } } };
@@ -58,13 +59,13 @@ const KEYS: Readonly<Record<string, { readonly sql: string; readonly ids: readon
   'WITHOUT ROWID': { sql: 'PRIMARY KEY', ids: ['a', 1n, 'b', '1', -5n], rest: 'WITHOUT ROWID' },
 };
 
-function writes(ids: readonly Id[]): fc.Arbitrary<Write> {
+function writes(ids: readonly Id[], conflicts: readonly string[]): fc.Arbitrary<Write> {
   const id = fc.constantFrom(...ids);
   const user = fc.constantFrom(...USERS);
   const slug = fc.constantFrom(1, 2, null);
   const text = fc.array(fc.constantFrom(...WORDS), { maxLength: 3 }).map((words) => words.join(' '));
   const row = fc.record({ id, user, slug, text });
-  const or = fc.constantFrom('', 'OR REPLACE', 'OR IGNORE', 'OR FAIL');
+  const or = fc.constantFrom(...conflicts);
   const one: fc.Arbitrary<Write>[] = [
     fc.record({ do: fc.constant('insert'), or, row }),
     fc.record({ do: fc.constant('upsert'), row }),
@@ -80,8 +81,8 @@ function writes(ids: readonly Id[]): fc.Arbitrary<Write> {
   return fc.oneof(...one, fc.record({ do: fc.constant('take back'), writes: several }));
 }
 
-function steps(ids: readonly Id[]): fc.Arbitrary<Step[]> {
-  const write = writes(ids);
+function steps(ids: readonly Id[], conflicts: readonly string[]): fc.Arbitrary<Step[]> {
+  const write = writes(ids, conflicts);
   const userId = fc.constantFrom(...USERS);
   const beside = fc.array(write, { maxLength: 5 });
   return fc.array(
@@ -148,6 +149,15 @@ function statementOf(write: Exclude<Write, { do: 'take back' }>): [sql: string, 
   }
 }
 
+function replaces(step: Step): boolean {
+  if (step.do === 'write') return isReplace(step.write);
+  return (step.do === 'rebuild' || step.do === 'migrate') && step.beside.some(isReplace);
+}
+
+function isReplace(write: Write): boolean {
+  return write.do === 'take back' ? write.writes.some(isReplace) : 'or' in write && write.or === 'OR REPLACE';
+}
+
 /** Rows that hold a word, as one finds them by reading all. */
 function scan(db: Database.Database, word: string, userId?: string): unknown[] {
   const rows = db.prepare('SELECT id, user, body FROM things WHERE id IS NOT NULL').safeIntegers().all();
@@ -172,41 +182,55 @@ describe.each(Object.entries(KEYS))('the triggers on a table with %s', (_, { sql
     const { path, db } = databaseOf('PRAGMA journal_mode = WAL');
     db.pragma('busy_timeout = 0');
     db.pragma('synchronous = OFF');
-    const property = fc.asyncProperty(steps(ids), fc.boolean(), async (all, perUser) => {
-      db.exec(`DROP TABLE IF EXISTS things;
+    const property = fc.asyncProperty(
+      fc.oneof(steps(ids, CONFLICTS), steps(ids, ['OR REPLACE', ...CONFLICTS])),
+      fc.boolean(),
+      fc.boolean(),
+      async (all, embedded, perUser) => {
+        db.exec(`DROP TABLE IF EXISTS things;
                CREATE TABLE things (id ${sql}, user TEXT NOT NULL, slug UNIQUE, body TEXT NOT NULL, note TEXT) ${rest}`);
-      db.pragma('recursive_triggers = OFF');
-      const data = { ...DATA, path, table: TABLE };
-      const open = openTable(path, TABLE);
-      const search = searchOf({ path, ...TABLE });
-      for (const step of all) {
-        if (step.do === 'write') perform(db, step.write);
-        else if (step.do === 'recursive triggers') db.pragma(`recursive_triggers = ${step.on ? 1 : 0}`);
-        else if (step.do === 'a build begins, and ends with its process') beginBuild(open, 'dead');
-        else {
-          const left = [...step.beside];
-          const onCheck = (): void => {
-            if (left[0] !== undefined && perform(db, left[0])) left.shift();
-          };
-          const input = step.userId === undefined ? {} : { userId: step.userId };
-          await (step.do === 'rebuild'
-            ? runOn(rebuild, input, data, { onCheck })
-            : runOn(migrate, input, data, { onCheck }));
+        db.pragma('recursive_triggers = OFF');
+        const data = { ...DATA, path, table: TABLE };
+        const open = openTable(path, TABLE);
+        const search = searchOf({ path, ...TABLE });
+        for (const [at, id] of ids.entries()) {
+          const row = { id, user: at % 2 === 0 ? 'ann' : 'bob', slug: null, text: WORDS[at % 3] as string };
+          perform(db, { do: 'insert', or: '', row });
         }
+        if (embedded) await runOn(migrate, {}, data);
+        // What REPLACE deletes goes without a word to any trigger, so entries and vectors may be left of it: never to be
+        // found, and only until the next task.
+        const sound = !all.some(replaces);
+        for (const step of all) {
+          if (step.do === 'write') perform(db, step.write);
+          else if (step.do === 'recursive triggers') db.pragma(`recursive_triggers = ${step.on ? 1 : 0}`);
+          else if (step.do === 'a build begins, and ends with its process') beginBuild(open, 'dead');
+          else {
+            const left = [...step.beside];
+            const onCheck = (): void => {
+              if (left[0] !== undefined && perform(db, left[0])) left.shift();
+            };
+            const input = step.userId === undefined ? {} : { userId: step.userId };
+            await (step.do === 'rebuild'
+              ? runOn(rebuild, input, data, { onCheck })
+              : runOn(migrate, input, data, { onCheck }));
+          }
+          if (sound) expectSoundTable(path, TABLE);
+          await expectFindsWhatIsThere(db, search);
+        }
+        await expectFreshVectors(path, TABLE, EMBEDDER);
+        if (perUser) for (const userId of USERS) await runOn(rebuild, { userId }, data);
+        else await runOn(rebuild, {}, data);
+        await runOn(migrate, {}, data);
+        expectSoundTable(path, TABLE);
         await expectFindsWhatIsThere(db, search);
-      }
-      await expectFreshVectors(path, TABLE, EMBEDDER);
-      if (perUser) for (const userId of USERS) await runOn(rebuild, { userId }, data);
-      else await runOn(rebuild, {}, data);
-      await runOn(migrate, {}, data);
-      expectSoundTable(path, TABLE);
-      await expectFindsWhatIsThere(db, search);
-      expect(await expectFreshVectors(path, TABLE, EMBEDDER)).toBe(
-        db.prepare('SELECT count(id) FROM things').pluck().get(),
-      );
-      search.close();
-      open.db.close();
-    });
-    await fc.assert(property, { numRuns: 20 });
+        expect(await expectFreshVectors(path, TABLE, EMBEDDER)).toBe(
+          db.prepare('SELECT count(id) FROM things').pluck().get(),
+        );
+        search.close();
+        open.db.close();
+      },
+    );
+    await fc.assert(property, { numRuns: 15 });
   });
 });

@@ -45,6 +45,7 @@ describe('bad input', () => {
     ['mode', 'x', { userId: 'ada', mode: 'both' }, '"both" (string)'],
     ['mode', 'x', { userId: 'ada', mode: 'vector' }, '"vector" (string)'],
     ['mode', 'x', { userId: 'ada', mode: 'hybrid' }, '"hybrid" (string)'],
+    ['options', 'x', { userId: 'ada', modes: 'text' }, '`modes`'],
     ['weights', 'x', { userId: 'ada', weights: 2 }, '2 (number)'],
     ['weights', 'x', { userId: 'ada', weights: { text: 0, vector: 0 } }, 'an object'],
     ['weights.text', 'x', { userId: 'ada', weights: { text: -1 } }, '-1 (number)'],

@@ -74,7 +74,7 @@ export async function expectRefused(call: () => unknown, name: string, shown: st
   expect(refusal).toBeInstanceOf(TreadleError);
   const error = refusal as TreadleError;
   expect(error.code).toBe('INVALID_ARGUMENT');
-  expect(error.message).toMatch(/^Expected `.+` to be .+, got /);
+  expect(error.message).toMatch(/^Expected `.+` to (?:be|have) .+, got /);
   expect(error.message).toContain(name);
   expect(error.message).toContain(`got ${shown}`);
   return error;
