@@ -206,6 +206,7 @@ describe.each(['id INTEGER PRIMARY KEY', 'id TEXT PRIMARY KEY'])('on a table wit
     expect(await search.search('old')).toEqual([]);
     expect(await search.search('new')).toMatchObject([{ row: { body: 'new' } }]);
     expect(await search.search('again', { userId: 'bob' })).toHaveLength(1);
+    await expectFreshVectors(path, TABLE, EMBEDDER);
     expectSoundTable(path, TABLE);
   });
 
