@@ -3,22 +3,37 @@ import type { OpenTable } from './open-table.js';
 import type { RowWindow } from './row-windows.js';
 import type { SearchScope } from './search-options.js';
 
-/**
- * Deletes the rows of a window that have expired by `now`, and returns how many those were; triggers take them out of
- * all indexes. Call it in a write transaction.
- */
-export function deleteExpired(
+/** The numbers of the rows of a window that have expired by `now`. */
+export function expiredRows(
   { db, layout }: OpenTable,
   { after, upTo }: RowWindow,
   { userId, namespace, now }: SearchScope,
-): number {
-  const { number, numbers, table, id } = layout;
-  const inWindow = layout.numbered
-    ? `m.${id} IN (SELECT k.id FROM ${numbers} k WHERE k.number > :after AND k.number <= :upTo)`
-    : `${number} > :after AND ${number} <= :upTo`;
+): bigint[] {
+  const { number, expired } = layout;
   return db
     .prepare(
-      `DELETE FROM ${table} AS m WHERE ${inWindow} AND ${layout.expired} AND ${layout.within(userId, namespace)}`,
+      `SELECT ${number} FROM ${layout.fromByNumber()}
+       WHERE ${number} > :after AND ${number} <= :upTo AND ${expired} AND ${layout.within(userId, namespace)}`,
     )
-    .run({ after, upTo, now, userId: boundUser(userId), namespace }).changes;
+    .pluck()
+    .safeIntegers()
+    .all({ after, upTo, now, userId: boundUser(userId), namespace }) as bigint[];
+}
+
+/**
+ * Deletes those of the rows that have expired by `now`, and returns how many those were; triggers take them out of all
+ * indexes. Call it in a write transaction.
+ */
+export function deleteExpired(
+  { db, layout }: OpenTable,
+  numbers: readonly bigint[],
+  { userId, namespace, now }: SearchScope,
+): number {
+  const { numbers: numbering, table, id } = layout;
+  const key = layout.numbered ? `(SELECT k.id FROM ${numbering} k WHERE k.number = :number)` : ':number';
+  const remove = db.prepare(
+    `DELETE FROM ${table} AS m WHERE m.${id} = ${key} AND ${layout.expired} AND ${layout.within(userId, namespace)}`,
+  );
+  const bound = { now, userId: boundUser(userId), namespace };
+  return numbers.reduce((sum, number) => sum + remove.run({ ...bound, number }).changes, 0);
 }

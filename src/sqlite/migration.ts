@@ -15,6 +15,8 @@ export class MigrationSuperseded extends Error {
   }
 }
 
+const LOWEST = -(2n ** 63n);
+
 /** Whose vectors are brought to which model, and the name of the migration: its task's id. */
 export interface Migration {
   readonly id: string;
@@ -82,19 +84,24 @@ export function lackingInWindow(
   );
 }
 
-/** Up to `limit` rows of the list that lack the vector. */
-export function lackingOnList({ db, layout }: OpenTable, { model, userId }: Migration, limit: number): RowTexts[] {
+/** Up to `limit` rows of the list, of numbers above `after`, that lack the vector. */
+export function lackingOnList(
+  { db, layout }: OpenTable,
+  { model, userId }: Migration,
+  after: bigint,
+  limit: number,
+): RowTexts[] {
   return rowsOf(
     db
       .prepare(
         `SELECT ${['p.row_id', ...bytesOf(layout)].join(', ')} FROM ${layout.pending} p CROSS JOIN ${layout.byNumber('p.row_id')}
-         WHERE ${layout.within(userId)}
+         WHERE p.row_id > :after AND ${layout.within(userId)}
            AND NOT EXISTS (SELECT 1 FROM ${layout.vectors} v WHERE v.row_id = p.row_id AND v.model = :model)
-         LIMIT :limit`,
+         ORDER BY p.row_id LIMIT :limit`,
       )
       .raw()
       .safeIntegers()
-      .all({ model, userId: boundUser(userId), limit: BigInt(limit) }),
+      .all({ after, model, userId: boundUser(userId), limit: BigInt(limit) }),
   );
 }
 
@@ -126,7 +133,7 @@ export function storeVectors(
   return stored;
 }
 
-/** Takes up to `limit` rows of a window off the list that have all vectors. Call it in a write transaction. */
+/** Takes the rows of a window off the list that have all vectors. Call it in a write transaction. */
 export function settleWindow(open: OpenTable, { id, model }: Migration, { after, upTo }: RowWindow): void {
   const { db, layout } = open;
   checkMigration(open, id);
@@ -153,7 +160,7 @@ export function changeOver(open: OpenTable, migration: Migration): boolean {
   return db
     .transaction(() => {
       checkMigration(open, id);
-      if (lackingOnList(open, migration, 1).length > 0) return false;
+      if (lackingOnList(open, migration, LOWEST, 1).length > 0) return false;
       useModel(open, userId, model);
       if (userId === null) db.exec(`DELETE FROM ${layout.pending}`);
       else {
@@ -168,44 +175,72 @@ export function changeOver(open: OpenTable, migration: Migration): boolean {
     .immediate();
 }
 
+/** A vector of another model than the one in use, or of a row that is gone. */
+export interface OtherVector {
+  readonly rowid: bigint;
+  readonly number: bigint;
+  readonly model: string;
+}
+
 /**
- * Removes vectors of other models, and such as have no row: up to `limit` of those after `after`. Does nothing once
- * another migration is under way, which may need them, or the model has gone out of use. Call it in a write transaction.
+ * Up to `limit` vectors that a migration leaves over, in the order of their rows and after `after`. All are read through
+ * the index on their key alone, which has no vectors in it.
+ */
+export function otherVectors(
+  { db, layout }: OpenTable,
+  { model, userId }: Migration,
+  after: Pick<OtherVector, 'number' | 'model'> | null,
+  limit: number,
+): OtherVector[] {
+  const from =
+    userId === null ? `${layout.vectors} v` : `${layout.vectors} v CROSS JOIN ${layout.byNumber('v.row_id')}`;
+  const orphan = userId === null ? ` OR NOT ${layout.exists('v.row_id')}` : '';
+  const rows = db
+    .prepare(
+      `SELECT v.rowid, v.row_id, v.model FROM ${from}
+       WHERE (v.row_id, v.model) > (:number, :name) AND (v.model <> :model${orphan}) AND ${layout.within(userId)}
+       ORDER BY v.row_id, v.model LIMIT :limit`,
+    )
+    .raw()
+    .safeIntegers()
+    .all({
+      number: after?.number ?? LOWEST,
+      name: after?.model ?? '',
+      model,
+      userId: boundUser(userId),
+      limit: BigInt(limit),
+    }) as [bigint, bigint, string][];
+  return rows.map(([rowid, number, name]) => ({ rowid, number, model: name }));
+}
+
+/**
+ * Removes such vectors, and returns how many. A row that lacks the vector in use keeps the one it has, and comes on the
+ * list. Null, and nothing happens, once another migration is under way, which may need them, or the model has gone out of
+ * use. Call it in a write transaction.
  */
 export function removeOthers(
   open: OpenTable,
   { model, userId }: Migration,
-  after: bigint,
-  limit: number,
-): { removed: number; last: bigint } | null {
+  others: readonly OtherVector[],
+): number | null {
   const { db, layout } = open;
   if (presentMigration(open) !== null || modelInUse(open, userId) !== model) return null;
-  const gone = othersAfter(open, { model, userId }, after, limit);
-  const last = gone.at(-1);
-  if (last === undefined) return null;
-  const remove = db.prepare(`DELETE FROM ${layout.vectors} WHERE rowid = ?`);
-  for (const [rowid] of gone) remove.run(rowid);
-  return { removed: gone.length, last: last[1] - 1n };
-}
-
-function othersAfter(
-  { db, layout }: OpenTable,
-  { model, userId }: Pick<Migration, 'model' | 'userId'>,
-  after: bigint,
-  limit: number,
-): [bigint, bigint][] {
-  // All are read through the index on their key alone, which has no vectors in it.
-  const from =
-    userId === null ? `${layout.vectors} v` : `${layout.vectors} v CROSS JOIN ${layout.byNumber('v.row_id')}`;
-  const orphan = userId === null ? ` OR NOT ${layout.exists('v.row_id')}` : '';
-  return db
-    .prepare(
-      `SELECT v.rowid, v.row_id FROM ${from} WHERE v.row_id > :after AND (v.model <> :model${orphan}) AND ${layout.within(userId)}
-       ORDER BY v.row_id LIMIT :limit`,
-    )
-    .raw()
-    .safeIntegers()
-    .all({ after, model, userId: boundUser(userId), limit: BigInt(limit) }) as [bigint, bigint][];
+  const lacks = `${layout.exists(':number')}
+    AND NOT EXISTS (SELECT 1 FROM ${layout.vectors} n WHERE n.row_id = :number AND n.model = :model)`;
+  const remove = db.prepare(
+    `DELETE FROM ${layout.vectors} WHERE rowid = :rowid AND row_id = :number AND NOT (${lacks})`,
+  );
+  const list = db.prepare(
+    `INSERT INTO ${layout.pending} (row_id) SELECT :number
+     WHERE ${lacks} AND NOT EXISTS (SELECT 1 FROM ${layout.pending} WHERE row_id = :number)`,
+  );
+  let removed = 0;
+  for (const { rowid, number } of others) {
+    const { changes } = remove.run({ rowid, number, model });
+    removed += changes;
+    if (changes === 0) list.run({ number, model });
+  }
+  return removed;
 }
 
 /** Takes a row that has the vector of `model` off the list, unless it lacks that of a model in use. */

@@ -39,6 +39,11 @@ export function modelsInUse({ db, layout }: OpenTable): string[] {
   return db.prepare(`SELECT DISTINCT model FROM ${layout.models} ORDER BY model`).pluck().all() as string[];
 }
 
+/** From now on `model` answers for everyone without a model of their own, unless one does. Call it in a transaction. */
+export function useModelAtFirst({ db, layout }: OpenTable, model: string): void {
+  db.prepare(`INSERT OR IGNORE INTO ${layout.models} (scope, model) VALUES ('${EVERYONE}', ?)`).run(model);
+}
+
 /** From now on `model` answers for a user, or for everyone, whatever single users had. Call it in a transaction. */
 export function useModel({ db, layout }: OpenTable, userId: UserId | null, model: string): void {
   if (userId === null) db.exec(`DELETE FROM ${layout.models}`);

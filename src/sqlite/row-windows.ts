@@ -42,9 +42,12 @@ export function rowWindows({ db, layout }: OpenTable, source: WindowSource): Row
   const { rows, userId = null, namespace = null, expiredAt = null, pending = false } = source;
   const number = pending ? 'p.row_id' : layout.number;
   const conditions = [layout.within(userId, namespace), ...(expiredAt === null ? [] : [layout.expired])];
-  const join = `${layout.fromByNumber()}${layout.numbered ? ' AND' : ' ON'} ${layout.number} = p.row_id`;
   // The rows themselves are looked at only where that is asked for.
-  const from = pending ? `${layout.pending} p${userId === null ? '' : ` CROSS JOIN ${join}`}` : layout.from;
+  // Among expired rows an index on the time is the better one, if there is any.
+  const rowsOf = expiredAt === null ? layout.from : layout.fromByNumber();
+  const from = pending
+    ? `${layout.pending} p${userId === null ? '' : ` CROSS JOIN ${layout.byNumber('p.row_id')}`}`
+    : rowsOf;
   const rowsFrom = `FROM ${from} WHERE ${conditions.join(' AND ')}`;
   const bound = { userId: boundUser(userId), namespace, now: expiredAt };
   const get = (what: string): bigint | null =>

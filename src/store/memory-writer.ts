@@ -1,6 +1,6 @@
 import type { Statement } from 'better-sqlite3';
 import { type Embedder, embedTexts } from '../embedders/embedder.js';
-import { modelInUse, useModel } from '../sqlite/models.js';
+import { modelInUse, useModelAtFirst } from '../sqlite/models.js';
 import type { OpenTable } from '../sqlite/open-table.js';
 import { vectorBlob } from '../sqlite/vector-blob.js';
 import { DEFAULT_IMPORTANCE, DEFAULT_NAMESPACE, type MemoryOptions, contentHash } from './memory.js';
@@ -91,8 +91,10 @@ export class MemoryWriter {
       mayGoOn();
       const written = this.#open.db
         .transaction(() => {
-          // Embedding takes a moment, in which another model may have come into use.
-          if (vectors !== null && !this.#isInUse(shelf, vectors.model)) return null;
+          // Embedding takes a moment, in which another model may have come into use, or a row gone whose vector was there.
+          if (vectors !== null && !(this.#isInUse(shelf, vectors.model) && this.#hasAll(shelf, texts, vectors))) {
+            return null;
+          }
           const rows = texts.map((text) => this.#writeOne(shelf, text, vectors, now));
           onWritten?.(rows);
           return rows;
@@ -119,10 +121,21 @@ export class MemoryWriter {
     return { model, blobs: new Map(fresh.map(({ hash }, row) => [keyOf(hash), vectorBlob(matrix, row, dimensions)])) };
   }
 
+  /** Whether each text has a vector, stored or made. */
+  #hasAll(
+    { userId, namespace = DEFAULT_NAMESPACE }: Shelf,
+    texts: readonly Text[],
+    { model, blobs }: Vectors,
+  ): boolean {
+    return texts.every(
+      ({ hash }) => blobs.has(keyOf(hash)) || this.#hasVector.get({ userId, namespace, hash, model }) !== undefined,
+    );
+  }
+
   /** Whether `model` answers for the user; where none does yet, it does from now on. */
   #isInUse({ userId }: Shelf, model: string): boolean {
     const present = modelInUse(this.#open, userId);
-    if (present === null) useModel(this.#open, null, model);
+    if (present === null) useModelAtFirst(this.#open, model);
     return present === null || present === model;
   }
 

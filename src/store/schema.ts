@@ -53,7 +53,8 @@ export function createTables({ db, layout }: OpenTable, tokenizer: string): void
 
 /**
  * Version 2: what stands beside the memories has the names and triggers that any described table has, and the model in
- * use is known. What a task stored is counted elsewhere than in the rows.
+ * use is known. What a task stored is counted elsewhere than in the rows; `task_id` and `task_item` stay, unused, because
+ * SQLite would write every row anew to drop them.
  */
 export function describeTables(open: OpenTable): void {
   const { db, layout } = open;
@@ -65,17 +66,13 @@ export function describeTables(open: OpenTable): void {
     ALTER TABLE fts_changes RENAME TO ${layout.ftsChanges};
     ALTER TABLE ${layout.ftsChanges} RENAME COLUMN memory_id TO row_id;
     ALTER TABLE vectors RENAME COLUMN memory_id TO row_id;
-    ALTER TABLE memories DROP COLUMN task_id;
-    ALTER TABLE memories DROP COLUMN task_item;
     CREATE INDEX memories_by_expiry ON memories (expires_at) WHERE expires_at IS NOT NULL`);
   createTallies(db);
   createVectorState(open);
   const models = db.prepare('SELECT DISTINCT model FROM vectors').pluck().all() as string[];
-  // Of several, the embedder that comes first decides: nobody else knows which one is meant.
   if (models.length === 1) db.prepare(`INSERT INTO ${layout.models} (scope, model) VALUES ('*', ?)`).run(models[0]);
-  db.exec(
-    `INSERT INTO ${layout.pending} (row_id)
-     SELECT id FROM memories WHERE NOT EXISTS (SELECT 1 FROM vectors WHERE row_id = memories.id)`,
-  );
+  // Of several, the embedder that comes first decides: nobody else knows which one is meant, and so which rows lack it.
+  const lacking = models.length > 1 ? '1' : 'NOT EXISTS (SELECT 1 FROM vectors WHERE row_id = memories.id)';
+  db.exec(`INSERT INTO ${layout.pending} (row_id) SELECT id FROM memories WHERE ${lacking}`);
   createTriggers(open);
 }

@@ -1,11 +1,13 @@
 import { type Embedder, embedTexts } from '../embedders/embedder.js';
 import {
   type Migration,
+  type OtherVector,
   type RowTexts,
   beginMigration,
   isInUse,
   lackingInWindow,
   lackingOnList,
+  otherVectors,
   removeOthers,
   settleWindow,
   storeVectors,
@@ -36,8 +38,9 @@ const WINDOW_ROWS = { min: 8, max: 64 };
 // Texts that are embedded between two looks whether the task was cancelled, and stored in one transaction.
 const EMBEDDED_ROWS = 64;
 const REMOVED_ROWS = 200;
-// Others might write faster than their rows are embedded: then the last ones are embedded under the write lock.
-const MAX_ROUNDS = 200;
+// While others write all the time there is always a row or two left. After so many tries those are embedded under the
+// write lock; never more of them than are embedded at once anyway.
+const MAX_TRIES = 200;
 
 const LOWEST = -(2n ** 63n);
 
@@ -82,7 +85,10 @@ export async function embedWindows(
   }
 }
 
-/** Embeds what others have written meanwhile, until `changeOver` finds nothing missing. */
+/**
+ * Embeds what others have written meanwhile, until `changeOver` finds nothing missing. As long as they write faster than
+ * it embeds, it goes on.
+ */
 export async function catchUp(
   migration: Migration,
   context: TableContext,
@@ -90,34 +96,49 @@ export async function catchUp(
   changeOver: () => boolean,
 ): Promise<void> {
   context.stage('catching up');
-  const open = openTableOf(context);
   const embedder = await embedderNamed(context, input.to ?? DEFAULT_EMBEDDER);
-  for (let round = 0; round < MAX_ROUNDS; round++) {
+  let tries = 0;
+  for (;;) {
+    const embedded = await embedList(migration, embedder, context);
     context.throwIfCancelled();
-    const rows = lackingOnList(open, migration, EMBEDDED_ROWS);
-    if (rows.length > 0) await embedRows(rows, embedder, migration, context);
-    else if (changeOver()) return;
+    if (changeOver()) return;
+    if (embedded > EMBEDDED_ROWS) continue;
+    tries++;
+    if (tries > MAX_TRIES && (await embedLocked(migration, embedder, context, changeOver))) return;
   }
-  await catchUpLocked(migration, embedder, context, changeOver);
 }
 
-/** Nobody else can write meanwhile. */
-async function catchUpLocked(
+/** Embeds the rows of the list that lack the vector, from its beginning to its end, and returns how many those were. */
+async function embedList(migration: Migration, embedder: Embedder, context: TableContext): Promise<number> {
+  const open = openTableOf(context);
+  let embedded = 0;
+  let after = LOWEST;
+  for (;;) {
+    context.throwIfCancelled();
+    const rows = lackingOnList(open, migration, after, EMBEDDED_ROWS);
+    const last = rows.at(-1);
+    if (last === undefined) return embedded;
+    await embedRows(rows, embedder, migration, context);
+    embedded += rows.length;
+    after = last.number;
+  }
+}
+
+/** Embeds the last rows while nobody else can write, if they are few. True when that was all. */
+async function embedLocked(
   migration: Migration,
   embedder: Embedder,
   context: TableContext,
   changeOver: () => boolean,
-): Promise<void> {
+): Promise<boolean> {
   const open = openTableOf(context);
   open.db.exec('BEGIN IMMEDIATE');
   try {
-    for (;;) {
-      const rows = lackingOnList(open, migration, EMBEDDED_ROWS);
-      if (rows.length === 0) break;
-      await embedRows(rows, embedder, migration, context);
-    }
-    changeOver();
+    const rows = lackingOnList(open, migration, LOWEST, EMBEDDED_ROWS);
+    await embedRows(rows, embedder, migration, context);
+    const changed = changeOver();
     open.db.exec('COMMIT');
+    return changed;
   } catch (error) {
     if (open.db.inTransaction) open.db.exec('ROLLBACK');
     throw error;
@@ -130,15 +151,19 @@ export async function removeOthersPaced(migration: Migration, context: TableCont
   const open = openTableOf(context);
   const tally = new Tally(open.db, context.taskId);
   const writer = new PacedWriter(open.db);
-  let after = LOWEST;
+  let after: OtherVector | null = null;
   while (!context.signal.aborted) {
-    const step = await writer.write(() => {
-      const removed = removeOthers(open, migration, after, REMOVED_ROWS);
-      tally.add('removed', removed?.removed ?? 0);
-      return removed;
+    // Looked for without the lock: it may take long to find that there are none.
+    const others = otherVectors(open, migration, after, REMOVED_ROWS);
+    const last = others.at(-1);
+    if (last === undefined) return;
+    const removed = await writer.write(() => {
+      const count = removeOthers(open, migration, others);
+      tally.add('removed', count ?? 0);
+      return count;
     });
-    if (step === null) return;
-    after = step.last;
+    if (removed === null) return;
+    after = last;
   }
 }
 

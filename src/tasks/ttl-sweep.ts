@@ -1,5 +1,5 @@
 import { type BatchDefinition, defineBatch } from '../engine/define-task.js';
-import { deleteExpired } from '../sqlite/expiry.js';
+import { deleteExpired, expiredRows } from '../sqlite/expiry.js';
 import { numberRows } from '../sqlite/row-numbers.js';
 import { type RowWindow, rowWindows } from '../sqlite/row-windows.js';
 import { PacedWriter } from '../sqlite/paced-writer.js';
@@ -14,8 +14,9 @@ export interface SweepResult {
   readonly deleted: number;
 }
 
-// Expired rows of an item, which is one transaction: some 10 ms.
-const WINDOW_ROWS = { min: 100, max: 100 };
+// Expired rows of an item, which takes one transaction of some 10 ms; more may have expired since it was planned.
+const DELETED_ROWS = 100;
+const WINDOW_ROWS = { min: DELETED_ROWS, max: DELETED_ROWS };
 
 /**
  * Deletes expired rows, and with them their entries in the full-text index and their vectors. Items are windows of equally
@@ -39,9 +40,13 @@ const ttlSweep: BatchDefinition<SweepInput, RowWindow, SweepResult, TableData, t
     const tally = tallyOf(context);
     const write = writerOf(context);
     for (const [at, window] of windows.entries()) {
-      await write(() => {
-        tally.add('deleted', deleteExpired(open, window, { userId, namespace, now: Date.now() }));
-      });
+      const scope = { userId, namespace, now: Date.now() };
+      // Looked for without the lock: they may be few among many.
+      const expired = expiredRows(open, window, scope);
+      for (let from = 0; from < expired.length; from += DELETED_ROWS) {
+        const numbers = expired.slice(from, from + DELETED_ROWS);
+        await write(() => tally.add('deleted', deleteExpired(open, numbers, scope)));
+      }
       context.progress(at + 1);
     }
   },

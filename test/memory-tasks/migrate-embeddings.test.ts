@@ -175,6 +175,54 @@ describe('migrate_embeddings', () => {
     expectMigrated(ROWS);
   });
 
+  it('embeds many rows that came meanwhile without keeping writers out', async () => {
+    const other = new Database(path, { timeout: 0 });
+    onTestFinished(() => void other.close());
+    const insert = other.prepare(
+      `INSERT INTO memories (user_id, importance, created_at, content_hash, content) VALUES ('ada', 0, 0, randomblob(9), ?)`,
+    );
+    const onStage = (stage: string): void => {
+      for (let n = 0; stage === 'catching up' && n < ROWS; n++) insert.run(`late number${n}`);
+    };
+    const busy: unknown[] = [];
+    beforeEmbedding(() => {
+      try {
+        other.prepare('UPDATE memories SET importance = 1 WHERE id = 1').run();
+      } catch (error) {
+        busy.push(error);
+      }
+    });
+    expect(await run({ to: 'new' }, { onStage })).toMatchObject({ embedded: 2 * ROWS });
+    expect(busy).toEqual([]);
+    expectMigrated(2 * ROWS);
+  });
+
+  it('leaves a user their own model when it is the first time that somebody else gets a vector', async () => {
+    path = temporaryPath();
+    db = connection(path);
+    await temporaryStore({ path }).add({ userId: 'ann', content: 'by ann' });
+    expect(await run({ to: 'new', userId: 'ann' })).toMatchObject({ embedded: 1 });
+    const store = temporaryStore({ path, embedder: BOTH });
+    await store.add({ userId: 'bob', content: 'by bob' });
+    expect([answers('ann'), answers()]).toEqual([NEW.name, OLD.name]);
+    expect(await store.search('by ann', { userId: 'ann', mode: 'vector' })).toHaveLength(1);
+  });
+
+  it('never takes the last vector from a row, and embeds it the next time', async () => {
+    await run({ to: 'new', keep: true });
+    db.prepare('DELETE FROM vectors WHERE row_id = 7 AND model = ?').run(NEW.name);
+    expect(await run()).toEqual({ model: NEW.name, embedded: 0, removed: ROWS - 1 });
+    expect(vectors()).toEqual({ [OLD.name]: 1, [NEW.name]: ROWS - 1 });
+    expect(await run()).toEqual({ model: NEW.name, embedded: 1, removed: 1 });
+    expectMigrated(ROWS);
+  });
+
+  it('removes vectors whose row is gone', async () => {
+    db.exec('DROP TRIGGER memories_fts_deleted; PRAGMA foreign_keys = OFF; DELETE FROM memories WHERE id <= 3');
+    await run();
+    expect(vectors()).toEqual({ [NEW.name]: ROWS - 3 });
+  });
+
   it.each([
     ['preparing', 1],
     ['embedding', 1],

@@ -4,6 +4,8 @@ import { hashingEmbedder } from 'treadle/embedders';
 import { memoryTasks } from 'treadle/tasks';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { SweepInput } from '../../dist/tasks/inputs.js';
+import { openMemories } from '../../dist/store/memories-table.js';
+import { MemoryWriter } from '../../dist/store/memory-writer.js';
 import rebuild from '../../dist/tasks/rebuild-fts-index.js';
 import sweep from '../../dist/tasks/ttl-sweep.js';
 import { type ContextHooks, handContext, runByHand } from '../support/memory-task.js';
@@ -91,6 +93,30 @@ describe('ttl_sweep', () => {
     await steps.cleanup?.(context, {});
     expect(store.get(renewed.id)?.content).toBe('text number0');
     expectClean(301);
+  });
+
+  it('leaves no text without a vector that is stored again while it is swept', async () => {
+    const hashing = hashingEmbedder({ dimensions: 32 });
+    let swept = 0;
+    const embedder = {
+      ...hashing,
+      async embed(texts: readonly string[]) {
+        if (swept === 0) swept = (await run()).deleted;
+        return hashing.embed(texts);
+      },
+    };
+    const { db: own, layout } = openMemories(path);
+    const writer = new MemoryWriter({ db: own, layout });
+    const written = await writer.add(
+      { userId: 'ada', namespace: 'home' },
+      ['text number0', 'text that is new'],
+      Date.now(),
+      { embedder: () => embedder },
+    );
+    own.close();
+    expect(swept).toBe(300);
+    expect(written).toMatchObject([{ stored: true }, { stored: true }]);
+    expectClean(302);
   });
 
   it('counts each row once when a chunk runs twice', async () => {

@@ -45,6 +45,12 @@ describe('a store of version 1', () => {
     const matrix = await embedder.embed(['old text']);
     createVersion1Store(path, 3, { model: embedder.name, blob: vectorBlob(matrix, 0, 32) });
     connection(path).exec(`INSERT INTO vectors (row_id, model, vector) SELECT row_id, 'other', vector FROM vectors`);
-    expect(await temporaryStore({ path, embedder }).search('old', { userId: 'ada', mode: 'vector' })).toHaveLength(2);
+    connection(path).exec(`DELETE FROM vectors WHERE row_id = 1 AND model <> 'other'`);
+    const store = temporaryStore({ path, embedder });
+    expect(await store.search('old', { userId: 'ada', mode: 'vector' })).toHaveLength(1);
+    await store.add({ userId: 'ada', content: 'a new one' });
+    const context = handContext({ path, embedders: { default: { options: { dimensions: 32 } } } });
+    expect(await runByHand(migrate, {}, context)).toMatchObject({ embedded: 2 });
+    expect(await store.search('old', { userId: 'ada', mode: 'vector' })).toHaveLength(4);
   });
 });
