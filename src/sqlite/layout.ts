@@ -93,6 +93,11 @@ export class Layout {
     return fts ?? vectors ?? table;
   }
 
+  /** The condition by which a run of rows is found without looking at others: that of the user where it has an index. */
+  runOf(userId: UserId | null): string {
+    return this.#hints.userIndex === undefined ? YES : this.within(userId);
+  }
+
   /** {@link from} with the tables of an attached database. */
   fromIn(schema: string): string {
     const { userIndex } = this.#hints;

@@ -37,7 +37,7 @@ export class ReaderPool {
     });
   }
 
-  /** Searches under way end, and then close theirs; later ones are refused. */
+  /** Searches that have begun to read go on to their end; others are refused. */
   close(): void {
     this.#isClosed = true;
     for (const reader of this.#idle.splice(0)) reader.close();

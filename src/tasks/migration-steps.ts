@@ -12,7 +12,7 @@ import {
   settleWindow,
   storeVectors,
 } from '../sqlite/migration.js';
-import { modelInUse } from '../sqlite/models.js';
+import { modelInUse, modelsInUse } from '../sqlite/models.js';
 import { PacedWriter } from '../sqlite/paced-writer.js';
 import { numberRows } from '../sqlite/row-numbers.js';
 import { type RowWindow, rowWindows } from '../sqlite/row-windows.js';
@@ -194,9 +194,11 @@ function textOf({ texts }: RowTexts): string {
 
 /** `from` is the name of an embedder that is at hand, or of a model as its embedder called it. */
 async function checkFrom(from: string, { model, userId }: Migration, context: TableContext): Promise<void> {
-  const present = modelInUse(openTableOf(context), userId);
+  const open = openTableOf(context);
   const named = Object.hasOwn(context.data.embedders ?? { [DEFAULT_EMBEDDER]: {} }, from);
   const expected = named ? (await embedderNamed(context, from)).name : from;
+  const present = [modelInUse(open, userId), ...(userId === null ? modelsInUse(open) : [])];
   // Where the new model is in use already, this is the same migration once more.
-  if (present !== expected && present !== model) throw new WrongModel(from, present);
+  const wrong = present.find((each) => each !== expected && each !== model);
+  if (wrong !== undefined) throw new WrongModel(from, wrong);
 }

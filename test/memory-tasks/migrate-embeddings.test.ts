@@ -17,7 +17,11 @@ const NEW = hashingEmbedder({ dimensions: 64 });
 const BOTH = [OLD, NEW];
 
 const module = new URL('../dist/hooked-embedder.js', import.meta.url).href;
-const embedders = { default: { options: { dimensions: 32 } }, new: { module, options: { dimensions: 64 } } };
+const embedders = {
+  default: { options: { dimensions: 32 } },
+  new: { module, options: { dimensions: 64 } },
+  third: { options: { dimensions: 16 } },
+};
 
 /** Calls `hook` before the new embedder embeds, until the test ends. */
 function beforeEmbedding(hook: (texts: readonly string[]) => void | Promise<void>): void {
@@ -325,6 +329,12 @@ describe('migrate_embeddings', () => {
   ])('starts only from the model that is named: %s', async (from, message) => {
     await expect(run({ from, to: 'new' })).rejects.toMatchObject({ code: 'WRONG_MODEL', message });
     expect(vectors()).toEqual({ [OLD.name]: ROWS });
+  });
+
+  it('looks at the models of single users too', async () => {
+    await run({ to: 'new', userId: 'ada' });
+    await expect(run({ from: 'default', to: 'third' })).rejects.toMatchObject({ code: 'WRONG_MODEL' });
+    expect(answers('ada')).toBe(NEW.name);
   });
 
   it.each(['default', OLD.name])('starts from %s, and does no harm when that is done already', async (from) => {
