@@ -14,7 +14,7 @@ export interface TaskManagerOptions<Types> {
    */
   maxConcurrentTasks?: number;
   threads?: {
-    /** How many worker threads there may be. Integer >= 1. @default the number of cores */
+    /** How many worker threads there may be. Integer from 1 to 1,024. @default the number of cores */
     max?: number;
     /** A thread that did nothing for so long ends; the next work starts a new one. Milliseconds, or Infinity. @default 60_000 */
     idleMs?: number;
@@ -73,7 +73,7 @@ export function resolveOptions(options: TaskManagerOptions<unknown>): ResolvedOp
   if (options.id !== undefined && typeof options.id !== 'function')
     throw invalidArgument('id', 'a function', options.id);
 
-  const maxThreads = integer('threads.max', threads.max, 1, availableParallelism());
+  const maxThreads = threadCount('threads.max', threads.max === undefined ? availableParallelism() : threads.max);
   return Object.freeze({
     maxConcurrentTasks: integer(
       'maxConcurrentTasks',
@@ -139,6 +139,15 @@ export function onlyKeys(name: string, value: unknown, known: readonly string[])
   for (const key of Object.keys(value)) {
     if (!known.includes(key)) throw invalidArgument(name, `an object with keys of ${known.join(', ')}`, key);
   }
+}
+
+/** More threads would only take memory from each other. */
+const MAX_THREADS = 1_024;
+
+/** @throws TreadleError INVALID_ARGUMENT */
+export function threadCount(name: string, value: unknown): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= MAX_THREADS) return value as number;
+  throw invalidArgument(name, `an integer from 1 to ${MAX_THREADS}`, value);
 }
 
 /** An integer from `min` on, or the default where none was given and there is one. */

@@ -89,6 +89,9 @@ export function checkSubmission(
   if (type.shape?.kind === 'task' && checked !== null) {
     throw invalidArgument('items', `left out: "${type.name}" is made by defineTask and takes an \`input\``, items);
   }
+  if (!type.policy.takesItems && checked !== null) {
+    throw invalidArgument('items', `left out: "${type.name}" makes them of its \`input\``, items);
+  }
   if (type.shape?.kind === 'batch' && !type.shape.plan && checked === null) {
     throw invalidArgument('items', `given: the module of "${type.name}" has no \`plan\``, items);
   }

@@ -12,6 +12,7 @@ import {
   integer,
   onlyKeys,
   resolveOptions,
+  threadCount,
 } from './options.js';
 import { reviveThrown, serializeThrown } from './protocol.js';
 import { type ListOptions, type OwnerScope, Records, type TaskPage } from './records.js';
@@ -215,7 +216,7 @@ export class TaskManager<
 
   /** Changes the number of threads; one that works ends after its chunk. @throws TreadleError INVALID_ARGUMENT */
   setThreads(max: number): void {
-    this.#threads = integer('threads', max, 1);
+    this.#threads = threadCount('threads', max);
     this.#lanes.resize(this.#threads);
   }
 

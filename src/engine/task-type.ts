@@ -53,6 +53,8 @@ export interface TaskPolicy<Data = unknown> {
   concurrency?: number;
   /** How items are cut. @default chunks of about 25 ms */
   chunk?: ChunkOptions;
+  /** False where the module's `plan` makes all items: a submission with items is then refused. @default true */
+  items?: boolean;
   /** How long a task of this type may go on after it was told to stop. Milliseconds. @default the manager's */
   cancelGraceMs?: number;
   /** False for work that must not be ended by force (native code that aborts the process): it is only asked to stop. @default true */
@@ -111,6 +113,7 @@ export interface ResolvedPolicy {
   readonly parallelism: number;
   readonly concurrency: number;
   readonly chunk: ResolvedChunkOptions;
+  readonly takesItems: boolean;
   readonly cancelGraceMs: number;
   readonly killable: boolean;
   readonly onDuplicate: OnDuplicate;
@@ -125,6 +128,7 @@ const POLICY_KEYS = [
   'parallelism',
   'concurrency',
   'chunk',
+  'items',
   'cancelGraceMs',
   'killable',
   'onDuplicate',
@@ -157,10 +161,11 @@ function resolvePolicy(
   graceMs: number,
 ): ResolvedPolicy {
   onlyKeys(name, policy, POLICY_KEYS);
-  const { input, data, killable = true, onDuplicate = 'reject', onSettled } = policy;
+  const { input, data, items = true, killable = true, onDuplicate = 'reject', onSettled } = policy;
   if (input !== undefined && !isSchema(input)) {
     throw invalidArgument(`${name}.input`, 'a Standard Schema', input);
   }
+  if (typeof items !== 'boolean') throw invalidArgument(`${name}.items`, 'true or false', items);
   if (typeof killable !== 'boolean') throw invalidArgument(`${name}.killable`, 'true or false', killable);
   if (onSettled !== undefined && typeof onSettled !== 'function') {
     throw invalidArgument(`${name}.onSettled`, 'a function', onSettled);
@@ -182,6 +187,7 @@ function resolvePolicy(
     parallelism: integer(`${name}.parallelism`, policy.parallelism, 1, Infinity),
     concurrency: integer(`${name}.concurrency`, policy.concurrency, 1, Infinity),
     chunk: resolveChunkOptions(policy.chunk),
+    takesItems: items,
     cancelGraceMs: duration(`${name}.cancelGraceMs`, policy.cancelGraceMs, graceMs),
     killable,
     onDuplicate: checkOnDuplicate(`${name}.onDuplicate`, onDuplicate),

@@ -34,7 +34,7 @@ describe('the constructor refuses', () => {
     rows({
       maxConcurrentTasks: [ZERO, NEGATIVE, ...NO_INTEGER],
       threads: NO_OBJECT,
-      'threads.max': [ZERO, NEGATIVE, ...NO_INTEGER],
+      'threads.max': [ZERO, NEGATIVE, ['1025 (number)', 1_025], ...NO_INTEGER],
       'threads.idleMs': NO_DURATION,
       'threads.resourceLimits': NO_OBJECT,
       'threads.resourceLimits.maxOldGenerationSizeMb': [NEGATIVE, ['"64" (string)', '64'], ['null', null]],
@@ -109,6 +109,7 @@ describe('taskType refuses', () => {
       'chunk.min': [ZERO, NEGATIVE, ...NO_INTEGER],
       'chunk.max': [ZERO, NEGATIVE, ...NO_INTEGER],
       cancelGraceMs: NO_DURATION,
+      items: [['"none" (string)', 'none']],
       killable: [
         ['1 (number)', 1],
         ['"no" (string)', 'no'],

@@ -29,6 +29,7 @@ function resolvedType(name: string, { finish = false, onePiece = false, ...polic
       concurrency: Infinity,
       chunk: { targetMs: 25, min: 1, max: 1_000_000 },
       cancelGraceMs: 50,
+      takesItems: true,
       killable: true,
       onDuplicate: 'allow',
       onSettled: null,
