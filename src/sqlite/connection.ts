@@ -8,19 +8,28 @@ export const BUSY_TIMEOUT_MS = 5_000;
  * may have it open at once. Write only in IMMEDIATE transactions: a deferred one that reads first fails at once when
  * another connection has written meanwhile, whatever the timeout.
  *
- * @throws Error when the file can't be opened or is no database.
+ * @throws Error that names the file, when it can't be opened or is no database; `code` is SQLite's, where it has one.
  */
 export function openConnection(path: string, { mustExist = false }: { mustExist?: boolean } = {}): Database.Database {
-  const db = new Database(path, { timeout: BUSY_TIMEOUT_MS, fileMustExist: mustExist });
+  let db: Database.Database | null = null;
   try {
+    db = new Database(path, { timeout: BUSY_TIMEOUT_MS, fileMustExist: mustExist });
     useWal(db);
     db.pragma('synchronous = NORMAL');
     db.pragma('foreign_keys = ON');
     return db;
   } catch (error) {
-    db.close();
-    throw error;
+    db?.close();
+    throw cannotOpen(path, error);
   }
+}
+
+function cannotOpen(path: string, cause: unknown): Error {
+  const { message, code } = cause as Error & { code?: string };
+  const error = new Error(`Expected ${path} to be a database that can be opened and written, got: ${message}`, {
+    cause,
+  });
+  return code === undefined ? error : Object.assign(error, { code });
 }
 
 // Changing the journal mode takes an exclusive lock and does not always wait for it. Once it is WAL it stays so.

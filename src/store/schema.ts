@@ -67,6 +67,9 @@ export function describeTables(open: OpenTable): void {
     ALTER TABLE ${layout.ftsChanges} RENAME COLUMN memory_id TO row_id;
     ALTER TABLE vectors RENAME COLUMN memory_id TO row_id;
     CREATE INDEX memories_by_expiry ON memories (expires_at) WHERE expires_at IS NOT NULL`);
+  // So that the first version of this code takes it for what it is, newer.
+  if (db.pragma('user_version', { simple: true }) === 1) db.pragma('user_version = 2');
+  db.exec('CREATE TABLE treadle_memories (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL) STRICT');
   createTallies(db);
   createVectorState(open);
   const models = db.prepare('SELECT DISTINCT model FROM vectors').pluck().all() as string[];

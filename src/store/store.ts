@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Statement } from 'better-sqlite3';
 import { type Embedder, checkEmbedders } from '../embedders/embedder.js';
 import { checkKeys, invalidArgument } from '../engine/errors.js';
@@ -22,7 +23,7 @@ import { type SearchHit, type SearchOptions, checkSearch, hitOf } from './search
 
 /** How to open a {@link Store}. */
 export interface StoreOptions {
-  /** The database file; it is made where there is none, its folder is not. */
+  /** The database file; it is made where there is none, its folder is not. Not ':memory:': searches open it too. */
   path: string;
   /**
    * Makes vectors of what is added and of vector queries. Of several, the one whose model is in use is taken, so that a
@@ -38,6 +39,14 @@ export interface NewMemory extends MemoryOptions {
   /** The text. Not empty. */
   content: string;
 }
+
+const MEMORY_KEYS = [
+  'userId',
+  'content',
+  'namespace',
+  'importance',
+  'ttlMs',
+] as const satisfies readonly (keyof NewMemory)[];
 
 /**
  * Texts of many users in one SQLite file, found by words or by vectors. Each user sees only their own.
@@ -80,6 +89,7 @@ export class Store {
    */
   async add(memory: NewMemory): Promise<Written> {
     if (typeof memory !== 'object' || memory === null) throw invalidArgument('memory', 'an object', memory);
+    checkKeys('memory', memory, MEMORY_KEYS);
     checkName('userId', memory.userId);
     const content = checkContent('content', memory.content);
     checkMemoryOptions(memory);
@@ -147,9 +157,12 @@ export function openStore(options: StoreOptions): Store {
   if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
   checkKeys('options', options, ['path', 'embedder']);
   const { path, embedder } = options;
-  if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a database file', path);
+  if (typeof path !== 'string' || path === '' || path === ':memory:') {
+    throw invalidArgument('path', 'the path of a database file', path);
+  }
   const embedders = checkEmbedders('embedder', embedder);
-  return new Store(openMemories(path), embedders);
+  // Readers open it later on, when the working directory may be another.
+  return new Store(openMemories(resolve(path)), embedders);
 }
 
 function checkId(id: unknown): number {

@@ -8,7 +8,7 @@ import { connection, temporaryPath, temporaryStore } from '../support/memories.j
 describe('migrations', () => {
   it('bring a new file to the present version, in WAL mode', () => {
     const db = connection(temporaryPath());
-    expect(db.pragma('user_version', { simple: true })).toBe(SCHEMA_VERSION);
+    expect(db.prepare('SELECT version FROM treadle_memories').pluck().get()).toBe(SCHEMA_VERSION);
     expect(db.pragma('journal_mode', { simple: true })).toBe('wal');
     expect(db.pragma('synchronous', { simple: true })).toBe(1);
     expect(db.pragma('foreign_keys', { simple: true })).toBe(1);
@@ -24,11 +24,11 @@ describe('migrations', () => {
   it('refuse a database that is newer than the code, and leave it as it is', () => {
     const { path } = temporaryStore();
     const db = new Database(path);
-    db.pragma('user_version = 99');
+    db.exec('UPDATE treadle_memories SET version = 99');
     expect(() => openStore({ path })).toThrow(
       `has schema version 99, this Treadle knows up to ${SCHEMA_VERSION}: use a newer Treadle`,
     );
-    expect(db.pragma('user_version', { simple: true })).toBe(99);
+    expect(db.prepare('SELECT version FROM treadle_memories').pluck().get()).toBe(99);
     db.close();
   });
 
@@ -42,6 +42,25 @@ describe('migrations', () => {
     db.close();
   });
 
+  it('leave other tables in the file and their version alone', async () => {
+    const path = temporaryPath();
+    const own = new Database(path);
+    own.exec('CREATE TABLE account (id INTEGER PRIMARY KEY); PRAGMA user_version = 17');
+    own.close();
+    const store = temporaryStore({ path });
+    expect(await store.add({ userId: 'ada', content: 'beside accounts' })).toMatchObject({ stored: true });
+    expect(connection(path).pragma('user_version', { simple: true })).toBe(17);
+  });
+
+  it('refuse a table of memories that is not theirs, and leave it as it is', () => {
+    const path = temporaryPath();
+    const own = new Database(path);
+    own.exec('CREATE TABLE memories (mine TEXT)');
+    expect(() => openStore({ path })).toThrow(`Expected ${path} to be a database of memories`);
+    expect(own.prepare(`SELECT count(*) FROM sqlite_schema`).pluck().get()).toBe(1);
+    own.close();
+  });
+
   it('are done once when several threads open a new file at the same time', async () => {
     const path = temporaryPath();
     const gate = new SharedArrayBuffer(4);
@@ -51,7 +70,7 @@ describe('migrations', () => {
         parentPort.postMessage('ready');
         Atomics.wait(new Int32Array(workerData.gate), 0, 0);
         const { db } = openMemories(workerData.path);
-        parentPort.postMessage(db.pragma('user_version', { simple: true }));
+        parentPort.postMessage(db.prepare('SELECT version FROM treadle_memories').pluck().get());
         db.close();
       });`;
     const module = new URL('../../dist/store/memories-table.js', import.meta.url).href;

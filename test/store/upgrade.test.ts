@@ -23,7 +23,7 @@ describe('a store of version 1', () => {
     createVersion1Store(path, 50, { model: embedder.name, blob: vectorBlob(matrix, 0, 32) });
     const store = temporaryStore({ path, embedder });
     const db = connection(path);
-    expect(db.pragma('user_version', { simple: true })).toBe(SCHEMA_VERSION);
+    expect(db.prepare('SELECT version FROM treadle_memories').pluck().get()).toBe(SCHEMA_VERSION);
     expect(store.count('ada')).toBe(50);
     expectIndexMatchesRows(path);
     expect(await store.search('number7', { userId: 'ada' })).toMatchObject([{ content: 'old text number7' }]);
