@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { invalidArgument } from '../engine/errors.js';
+import { checkKeys, invalidArgument } from '../engine/errors.js';
 import { type Embedder, checkEmbedder } from './embedder.js';
 import { type HashingOptions, hashingEmbedder } from './hashing-embedder.js';
 
@@ -28,11 +28,15 @@ export interface EmbedderModule {
   readonly killable?: boolean;
 }
 
+const MODULE_KEYS = ['module', 'options', 'killable'] as const satisfies readonly (keyof EmbedderModule)[];
+
 /** @throws TreadleError INVALID_ARGUMENT */
 export function checkEmbedderModule(name: string, value: unknown): EmbedderModule {
-  if (typeof value !== 'object' || value === null) {
+  // What has no `module` is the hashing embedder: nothing may come to be it by mistake.
+  if (!isPlainObject(value) || 'embed' in value) {
     throw invalidArgument(name, 'an object { module, options }: each thread makes its own', value);
   }
+  checkKeys(name, value, MODULE_KEYS);
   const given: EmbedderModule = value;
   const { module, killable } = given as { module?: unknown; killable?: unknown };
   if (module !== undefined && !(typeof module === 'string' && isLoadable(module))) {
@@ -65,6 +69,14 @@ export async function loadEmbedder(embedder: EmbedderModule = {}): Promise<Embed
     throw new TypeError(`Expected the default export of ${module} to be a function, got ${typeof factory}`);
   }
   return checkEmbedder(`what ${module} returns`, await (factory as (options: unknown) => unknown)(options));
+}
+
+/** Whether all that a value has is its own properties: no array, no Map, nothing of a class. */
+export function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // One without a prototype of its own is the Object of this realm or of another one.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function isLoadable(module: string): boolean {

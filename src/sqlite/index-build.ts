@@ -1,6 +1,11 @@
 import { checkTokenizer, currentIndex, otherIndex, retokenize } from './fts-index.js';
 import type { IndexName } from './layout.js';
 import type { OpenTable } from './open-table.js';
+import { Tally } from './tally.js';
+
+// What a build counts.
+const BEGUN = 'begun';
+const REPLAYED = 'replayed';
 
 /** Thrown in a rebuild when a later one of the same index has taken over: the index that answers is untouched. */
 export class BuildSuperseded extends Error {
@@ -25,11 +30,18 @@ export interface BuildReport {
 /**
  * Begins to build the index that does not answer: from now on every change of a row is also noted. A build that is under
  * way elsewhere, or was left behind by a crash, is superseded: the later one always wins, because nobody can tell a dead
- * one from a slow one.
+ * one from a slow one. A build may begin again from the start, but not once another has taken over from it: the two
+ * would take turns.
+ *
+ * @throws BuildSuperseded when `build` has begun before and another is the present one.
  */
-export function beginBuild({ db, layout }: OpenTable, build: string): void {
+export function beginBuild(open: OpenTable, build: string): void {
+  const { db, layout } = open;
+  const tally = new Tally(db, build);
   db.transaction(() => {
-    db.prepare(`UPDATE ${layout.ftsState} SET build = ?`).run(build);
+    if (tally.total(BEGUN) > 0 && presentBuild(open) !== null) checkBuild(open, build);
+    tally.add(BEGUN, 1);
+    db.prepare(`UPDATE ${layout.ftsState} SET build = ?, copied_rows = NULL`).run(build);
     db.exec(`DELETE FROM ${layout.ftsChanges}`);
   }).immediate();
 }
@@ -57,23 +69,39 @@ export function targetIndex(open: OpenTable, build: string): IndexName {
   return otherIndex(currentIndex(open));
 }
 
+/**
+ * Notes that the new index holds the rows that were indexed, and how many those are. Call it in the transaction that made
+ * it so: from then on changes are brought in and taken off their list, so it must not be filled a second time.
+ *
+ * @throws BuildSuperseded
+ */
+export function noteCopied(open: OpenTable, build: string, rows: number): void {
+  checkBuild(open, build);
+  open.db.prepare(`UPDATE ${open.layout.ftsState} SET copied_rows = ?`).run(rows);
+}
+
+/** True once {@link noteCopied} was called for the present build. */
+export function isCopied({ db, layout }: OpenTable): boolean {
+  return db.prepare(`SELECT copied_rows IS NOT NULL FROM ${layout.ftsState}`).pluck().get() === 1;
+}
+
 /** How many changes wait to be brought into the new index; counts to `max` at most. */
 export function pendingChanges({ db, layout }: OpenTable, max: number): number {
   return db.prepare(`SELECT count(*) FROM (SELECT 1 FROM ${layout.ftsChanges} LIMIT ?)`).pluck().get(max) as number;
 }
 
 /**
- * Brings up to `max` changed rows up to date in the new index and returns how many; call it in a write transaction. A
- * row's entry is removed and, if the row is still there, made anew, so that it does not matter what the index had.
+ * Brings up to `max` changed rows up to date in the new index and counts them; call it in a write transaction. A row's
+ * entry is removed and, if the row is still there, made anew, so that it does not matter what the index had.
  *
  * @throws BuildSuperseded
  */
-export function replayChanges(open: OpenTable, build: string, max: number): number {
+export function replayChanges(open: OpenTable, build: string, max: number): void {
   const { db, layout } = open;
   const table = layout.fts(targetIndex(open, build));
   const changed = `SELECT row_id FROM ${layout.ftsChanges} ORDER BY row_id LIMIT ?`;
   const last = db.prepare(`SELECT max(row_id) FROM (${changed})`).pluck().safeIntegers().get(max) as bigint | null;
-  if (last === null) return 0;
+  if (last === null) return;
   db.prepare(`DELETE FROM ${table} WHERE rowid IN (${changed})`).run(max);
   // CROSS JOIN fixes the order: from the changes to their rows, never through all rows.
   db.prepare(
@@ -81,25 +109,30 @@ export function replayChanges(open: OpenTable, build: string, max: number): numb
      SELECT ${layout.entry} FROM ${layout.ftsChanges} c CROSS JOIN ${layout.byNumber('c.row_id')}
      WHERE c.row_id <= ? ORDER BY c.row_id`,
   ).run(last);
-  return db.prepare(`DELETE FROM ${layout.ftsChanges} WHERE row_id <= ?`).run(last).changes;
+  const { changes } = db.prepare(`DELETE FROM ${layout.ftsChanges} WHERE row_id <= ?`).run(last);
+  new Tally(db, build).add(REPLAYED, changes);
 }
 
 /**
- * Brings in the last changes and lets the new index answer from the end of this transaction on.
+ * Brings in the last changes and lets the new index answer from the end of this transaction on. Call it when the index is
+ * copied.
  *
  * @throws BuildSuperseded
  */
-export function swapIndexes(open: OpenTable, build: string, { rows, replayed }: BuildReport): BuildReport {
+export function swapIndexes(open: OpenTable, build: string): BuildReport {
   const { db, layout } = open;
   return db
     .transaction(() => {
       const target = targetIndex(open, build);
-      const report = { rows, replayed: replayed + replayChanges(open, build, Number.MAX_SAFE_INTEGER) };
-      db.prepare(
-        `UPDATE ${layout.ftsState}
-         SET current = ?, complete = 1, build = NULL, last_build = ?, last_rows = ?, last_replayed = ?`,
-      ).run(target, build, report.rows, report.replayed);
-      return report;
+      replayChanges(open, build, Number.MAX_SAFE_INTEGER);
+      const replayed = new Tally(db, build).total(REPLAYED);
+      return db
+        .prepare(
+          `UPDATE ${layout.ftsState}
+           SET current = ?, complete = 1, build = NULL, last_build = ?, last_rows = copied_rows, last_replayed = ?
+           RETURNING last_rows AS rows, last_replayed AS replayed`,
+        )
+        .get(target, build, replayed) as BuildReport;
     })
     .immediate();
 }
@@ -112,10 +145,11 @@ export function reportOf({ db, layout }: OpenTable, build: string): BuildReport 
   return row ?? null;
 }
 
-/** Ends `build` without a swap, if it is the present one. */
+/** Ends `build` for good: without a swap, if it is the present one. */
 export function abandonBuild({ db, layout }: OpenTable, build: string): void {
   db.transaction(() => {
     const { changes } = db.prepare(`UPDATE ${layout.ftsState} SET build = NULL WHERE build = ?`).run(build);
     if (changes > 0) db.exec(`DELETE FROM ${layout.ftsChanges}`);
+    new Tally(db, build).end();
   }).immediate();
 }

@@ -179,21 +179,18 @@ export class Layout {
     return (this.described.content ?? []).map((column) => `${row}.${quoteName(column)}`);
   }
 
-  /** The columns that say what a row has in the indexes, for UPDATE OF. */
-  get indexed(): string {
+  /** The names of the columns that say what a row has in the indexes, not quoted. */
+  get indexed(): string[] {
     const { id, user, namespace, content = [] } = this.described;
-    return [id, user, namespace, ...content]
-      .filter((name) => name !== undefined)
-      .map(quoteName)
-      .join(', ');
+    return [id, user, namespace, ...content].filter((name) => name !== undefined);
   }
 
-  /** True for the rows of `:userId`, and in `:namespace`, where these are not null. */
+  /** True for the rows of `:userId`, and in `:namespace`, where these are not null: exactly those of {@link scope}. */
   within(userId: UserId | null, namespace: string | null = null): string {
     const { user, namespace: column } = this.described;
     const conditions = [];
-    if (userId !== null && user !== undefined) conditions.push(`m.${quoteName(user)} = :userId`);
-    if (namespace !== null && column !== undefined) conditions.push(`m.${quoteName(column)} = :namespace`);
+    if (userId !== null && user !== undefined) conditions.push(exactly(user, ':userId'));
+    if (namespace !== null && column !== undefined) conditions.push(exactly(column, ':namespace'));
     return conditions.length === 0 ? YES : conditions.join(' AND ');
   }
 
@@ -221,6 +218,15 @@ export function scopeToken(userId: UserId, namespace: string | null = null): str
 /** A user's id as it is bound: better-sqlite3 binds a number as a float, which a column of text would show. */
 export function boundUser(userId: UserId | null): string | bigint | null {
   return typeof userId === 'number' ? BigInt(userId) : userId;
+}
+
+/**
+ * The first finds rows by an index on the column; the second leaves out what is the same to a collation like NOCASE, or
+ * as a number ('05' and 5), but not the same scope.
+ */
+function exactly(column: string, value: string): string {
+  const name = `m.${quoteName(column)}`;
+  return `${name} = ${value} AND CAST(${name} AS TEXT) = ${value} COLLATE BINARY`;
 }
 
 function expiredSql(expiresAt: SqliteTable['expiresAt']): string {

@@ -15,6 +15,16 @@ export class ModelNotAtHand extends Error {
   }
 }
 
+/** Thrown by a search by vectors of a table that has rows, none of which was ever embedded. */
+export class NotEmbedded extends Error {
+  override readonly name = 'NotEmbedded';
+  readonly code = 'NOT_EMBEDDED';
+
+  constructor(table: string) {
+    super(`No row of "${table}" has a vector yet: run migrate_embeddings once`);
+  }
+}
+
 /** The scope of everyone without a model of their own. */
 export const EVERYONE = '*';
 

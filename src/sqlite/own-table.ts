@@ -4,11 +4,19 @@ import { DEFAULT_TOKENIZER, checkTokenizer } from './fts-index.js';
 import { quoteName, sameName } from './identifier.js';
 import { Layout } from './layout.js';
 import type { OpenTable } from './open-table.js';
-import { createSideTables, dropSideTables, hasSideTables, takenName } from './side-tables.js';
+import {
+  type Known,
+  createSideTables,
+  difference,
+  dropSideTables,
+  forget,
+  keyKind,
+  knownTables,
+  missingName,
+  remember,
+  takenName,
+} from './side-tables.js';
 import type { SqliteTable } from './sqlite-table.js';
-
-// To be raised when what is kept beside a table changes its shape.
-const VERSION = 1;
 
 /**
  * Opens a database with a table of its user's, and makes what is kept beside the table unless it is there. Where the
@@ -17,74 +25,139 @@ const VERSION = 1;
  * @throws Error when the file or the table is not there, does not have the columns, or a name is another's.
  */
 export function openOwnTable(path: string, described: SqliteTable, tokenizer: string = DEFAULT_TOKENIZER): OpenTable {
-  const db = openConnection(path, { mustExist: true });
-  try {
-    const open = { db, layout: new Layout(described, !isRowId(db, described)) };
+  return opened(path, (db) => {
+    const layout = layoutOf(db, described);
+    const known = knownUnder(db, layout.base);
+    const isKnown = known !== undefined && difference(known, layout) === undefined;
+    const open = { db, layout: isKnown ? layoutAsKnown(known, layout) : layout };
     setUp(open, tokenizer);
     return open;
+  });
+}
+
+/**
+ * Opens a table for searching: as {@link openOwnTable}, but nothing that was made ever goes. The description may do
+ * without some of what is kept; the layout that is returned has all of it.
+ *
+ * @throws Error also when what is kept was made for another description, or is not whole.
+ */
+export function openForSearch(path: string, described: SqliteTable): OpenTable {
+  return opened(path, (db) => {
+    const find = (): OpenTable | null => findForSearch(db, layoutOf(db, described));
+    const make = (): OpenTable => {
+      const open = { db, layout: layoutOf(db, described) };
+      create(open, DEFAULT_TOKENIZER);
+      return open;
+    };
+    // A task may make it anew at the same time: what is found is of one moment. And another thread may be quicker.
+    return db.transaction(find).deferred() ?? db.transaction(() => find() ?? make()).immediate();
+  });
+}
+
+function opened(path: string, prepare: (db: Database) => OpenTable): OpenTable {
+  const db = openConnection(path, { mustExist: true });
+  try {
+    return prepare(db);
   } catch (error) {
     db.close();
     throw error;
   }
 }
 
-/** What was made beside a table, and for which description. */
-interface Known extends Pick<SqliteTable, 'table' | 'id' | 'content' | 'user' | 'namespace' | 'fts' | 'vectors'> {
-  readonly version: number;
-  readonly numbered: boolean;
+function findForSearch(db: Database, layout: Layout): OpenTable | null {
+  const { fts, vectors, table } = layout.described;
+  const known =
+    knownUnder(db, layout.base) ??
+    (fts === undefined ? knownTables(db).find((each) => sameName(each.vectors ?? '', vectors ?? '')) : undefined);
+  if (known === undefined) return null;
+  const differs = difference(known, layout, true);
+  const open = { db, layout: layoutAsKnown(known, layout) };
+  if (differs !== undefined) {
+    throw new Error(
+      `Expected "${open.layout.base}" to be described as it was made, with ${differs}. A search makes nothing anew: ` +
+        'give it the description that the tasks have, or run one of them',
+    );
+  }
+  const missing = missingName(open);
+  if (missing !== undefined) {
+    throw new Error(
+      `Expected "${missing}" to be kept beside "${table}", got none, as when a table is made anew. A search makes ` +
+        'nothing anew: run rebuild_fts_index or migrate_embeddings',
+    );
+  }
+  return open;
 }
 
 /**
  * Makes what is kept beside a table unless it is there, as {@link openOwnTable} does: the table may have been made anew
  * since it was opened.
+ *
+ * @throws Error also when its key is of another kind since then
  */
 export function setUp(open: OpenTable, tokenizer: string = DEFAULT_TOKENIZER): void {
   const { db, layout } = open;
-  const { table, id, content, user, namespace, fts, vectors } = layout.described;
-  const { numbered } = layout;
-  const known: Known = { version: VERSION, numbered, table, id, content, user, namespace, fts, vectors };
-  const description = JSON.stringify(known);
-  const isUpToDate = (): boolean => knownDescription(db, layout.base) === description && hasSideTables(open);
+  const isUpToDate = (): boolean => {
+    checkKey(open);
+    const known = knownUnder(db, layout.base);
+    return known !== undefined && difference(known, layout) === undefined && missingName(open) === undefined;
+  };
   if (isUpToDate()) return;
   checkTokenizer(tokenizer);
   db.transaction(() => {
     // Another thread may have been quicker.
     if (isUpToDate()) return;
-    db.exec('CREATE TABLE IF NOT EXISTS treadle_tables (name TEXT PRIMARY KEY, description TEXT NOT NULL) STRICT');
     removeOld(open);
-    const taken = takenName(open);
-    if (taken !== undefined) {
-      throw new Error(
-        `Expected "${taken}" to be no name in ${db.name} yet: it is needed beside "${table}". Choose another for ` +
-          `\`${fts === undefined ? 'vectors' : 'fts'}\``,
-      );
-    }
-    createSideTables(open, tokenizer);
-    db.prepare('INSERT INTO treadle_tables (name, description) VALUES (?, ?)').run(layout.base, description);
+    create(open, tokenizer);
   }).immediate();
+}
+
+function create(open: OpenTable, tokenizer: string): void {
+  const { fts, table } = open.layout.described;
+  const taken = takenName(open);
+  if (taken !== undefined) {
+    throw new Error(
+      `Expected "${taken}" to be no name in ${open.db.name} yet: it is needed beside "${table}". Choose another for ` +
+        `\`${fts === undefined ? 'vectors' : 'fts'}\``,
+    );
+  }
+  createSideTables(open, tokenizer);
+  remember(open);
 }
 
 /** Removes what was made for an earlier description under the same name, unless that is of another table. */
 function removeOld({ db, layout }: OpenTable): void {
-  const description = knownDescription(db, layout.base);
-  if (description === null) return;
-  const { numbered, ...described } = JSON.parse(description) as Known;
-  if (!sameName(described.table, layout.described.table) && kindOf(db, described.table) !== undefined) {
+  const known = knownUnder(db, layout.base);
+  if (known === undefined) return;
+  if (!sameName(known.table, layout.described.table) && kindOf(db, known.table) !== undefined) {
     throw new Error(
-      `Expected "${layout.base}" to be kept beside "${layout.described.table}", got one that is kept beside "${described.table}"`,
+      `Expected "${layout.base}" to be kept beside "${layout.described.table}", got one that is kept beside "${known.table}"`,
     );
   }
-  dropSideTables({ db, layout: new Layout(described, numbered) });
-  db.prepare('DELETE FROM treadle_tables WHERE name = ? COLLATE NOCASE').run(layout.base);
+  const old = { db, layout: layoutAsKnown(known, layout) };
+  dropSideTables(old);
+  forget(old);
 }
 
-function knownDescription(db: Database, name: string): string | null {
-  if (kindOf(db, 'treadle_tables') === undefined) return null;
-  const description = db
-    .prepare('SELECT description FROM treadle_tables WHERE name = ? COLLATE NOCASE')
-    .pluck()
-    .get(name);
-  return (description ?? null) as string | null;
+function knownUnder(db: Database, base: string): Known | undefined {
+  return knownTables(db).find(({ fts, vectors, table }) => sameName(fts ?? vectors ?? table, base));
+}
+
+/** The layout for which something was made, in its letters, and how rows expire from the present one. */
+function layoutAsKnown({ numbered, ...known }: Known, { described }: Layout): Layout {
+  return new Layout({ ...known, expiresAt: described.expiresAt }, numbered);
+}
+
+function layoutOf(db: Database, described: SqliteTable): Layout {
+  return new Layout(described, !isRowId(db, described));
+}
+
+/** @throws Error when the table was made anew and its rows are not told apart as the layout has it. */
+function checkKey({ db, layout }: OpenTable): void {
+  if (isRowId(db, layout.described) === !layout.numbered) return;
+  throw new Error(
+    `Expected "${layout.described.table}" to have ${keyKind(layout.numbered)}, as when it was opened: the table was ` +
+      'made anew with another key; start again, with a new TaskManager',
+  );
 }
 
 /** What has this name: a table or a view. */
@@ -121,6 +194,14 @@ function isRowId(db: Database, described: SqliteTable): boolean {
     const names = columns.map((column) => column.name).join(', ');
     throw new Error(`Expected table "${table}" to have a column "${name}", got ${names}`);
   }
+  for (const [property, name] of Object.entries({ user, namespace })) {
+    const { type = '' } = find(name ?? '') ?? {};
+    if (!isReal(type)) continue;
+    // There a 5 is 5.0, which is not what anybody calls a user.
+    throw new Error(
+      `Expected column "${name}" of "${table}" to hold texts or integers, because it is \`${property}\`, got ${type}`,
+    );
+  }
   const { type, pk, notnull } = find(id) as Column;
   const primary = pk > 0 && columns.filter((column) => column.pk > 0).length === 1;
   // A primary key with an index of its own is not the row id, INTEGER or not: https://sqlite.org/lang_createtable.html#rowid
@@ -129,6 +210,11 @@ function isRowId(db: Database, described: SqliteTable): boolean {
     throw new Error(`Expected column "${id}" of "${table}" to be its primary key, or unique and not null`);
   }
   return false;
+}
+
+/** Whether a column that is declared like this turns numbers into reals: https://sqlite.org/datatype3.html#determination_of_column_affinity */
+function isReal(type: string): boolean {
+  return /REAL|FLOA|DOUB/i.test(type) && !/INT|CHAR|CLOB|TEXT|BLOB/i.test(type);
 }
 
 function hasKeyIndex(db: Database, table: string): boolean {

@@ -1,4 +1,4 @@
-import { invalidArgument } from '../engine/errors.js';
+import { checkKeys, invalidArgument } from '../engine/errors.js';
 import type { UserId } from './layout.js';
 import type { ListPlace } from './rank-fusion.js';
 import { MAX_SNIPPET_WORDS } from './snippets.js';
@@ -73,7 +73,7 @@ export function checkQuery(query: unknown): string {
 
 /** @throws TreadleError INVALID_ARGUMENT */
 export function checkSearchPlan(options: unknown): SearchPlan {
-  if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
+  if (!isBag(options)) throw invalidArgument('options', 'an object', options);
   const { mode = 'text', limit = DEFAULT_LIMIT, weights, snippet } = options as SearchModeOptions;
   if (!MODES.has(mode)) throw invalidArgument('mode', "'text', 'vector' or 'hybrid'", mode);
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
@@ -84,9 +84,8 @@ export function checkSearchPlan(options: unknown): SearchPlan {
 
 function checkWeights(weights: unknown): SearchPlan['weights'] {
   if (weights === undefined) return DEFAULT_WEIGHTS;
-  if (typeof weights !== 'object' || weights === null) {
-    throw invalidArgument('weights', 'an object { text, vector }', weights);
-  }
+  if (!isBag(weights)) throw invalidArgument('weights', 'an object { text, vector }', weights);
+  checkKeys('weights', weights, ['text', 'vector']);
   const { text = DEFAULT_WEIGHTS.text, vector = DEFAULT_WEIGHTS.vector } = weights as Record<string, unknown>;
   for (const [name, weight] of Object.entries({ text, vector })) {
     if (typeof weight !== 'number' || !(weight >= 0 && weight < Infinity)) {
@@ -100,12 +99,16 @@ function checkWeights(weights: unknown): SearchPlan['weights'] {
 function checkSnippet(snippet: unknown): number | null {
   if (snippet === undefined || snippet === false) return null;
   if (snippet === true) return DEFAULT_SNIPPET_WORDS;
-  if (typeof snippet !== 'object' || snippet === null) {
-    throw invalidArgument('snippet', 'a boolean or an object { words }', snippet);
-  }
+  if (!isBag(snippet)) throw invalidArgument('snippet', 'a boolean or an object { words }', snippet);
+  checkKeys('snippet', snippet, ['words']);
   const { words = DEFAULT_SNIPPET_WORDS } = snippet as { words?: number };
   if (!Number.isSafeInteger(words) || words < 1 || words > MAX_SNIPPET_WORDS) {
     throw invalidArgument('snippet.words', `an integer from 1 to ${MAX_SNIPPET_WORDS}`, words);
   }
   return words;
+}
+
+/** An object with names: in an array each of them would be missing, and have its default. */
+function isBag(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -69,8 +69,17 @@ export class ShadowTables {
     });
   }
 
-  /** Copies the index of a side file into an index that is empty and does not answer. */
-  async copy(sidePath: string, index: IndexName, mayGoOn: StepCheck): Promise<void> {
+  /**
+   * Copies the index of a side file into an index that is empty and does not answer.
+   *
+   * @param whenWhole called in the transaction of the last step, which makes the index whole
+   */
+  async copy(
+    sidePath: string,
+    index: IndexName,
+    mayGoOn: StepCheck,
+    whenWhole: (open: OpenTable) => void,
+  ): Promise<void> {
     this.#db.prepare('ATTACH ? AS side').run(sidePath);
     try {
       for (const part of ['data', 'idx', 'docsize'] as const) {
@@ -78,7 +87,10 @@ export class ShadowTables {
       }
       // Last, so that the index stays empty until it is whole.
       const head = this.#db.prepare(`SELECT id, block FROM side.${SIDE_TABLE}_data WHERE id IN ${HEAD}`).all() as Head;
-      await this.#step(mayGoOn, () => this.#setHead(index, head));
+      await this.#step(mayGoOn, () => {
+        this.#setHead(index, head);
+        whenWhole({ db: this.#db, layout: this.#layout });
+      });
     } finally {
       this.#db.exec('DETACH side');
     }

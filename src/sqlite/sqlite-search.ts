@@ -1,8 +1,9 @@
+import { resolve } from 'node:path';
 import { type Embedder, checkEmbedders } from '../embedders/embedder.js';
 import { checkKeys, invalidArgument } from '../engine/errors.js';
 import type { UserId } from './layout.js';
 import type { OpenTable } from './open-table.js';
-import { openOwnTable } from './own-table.js';
+import { openForSearch } from './own-table.js';
 import { PLAN_KEYS, type SearchModeOptions, checkQuery, checkSearchPlan } from './search-options.js';
 import { type SqliteTable, TABLE_KEYS, checkTable } from './sqlite-table.js';
 import { type TableHit, TableSearch } from './table-search.js';
@@ -19,9 +20,15 @@ export interface SqliteSearchOptions extends SqliteTable {
 
 /** Where and how to search. */
 export interface SqliteQueryOptions extends SearchModeOptions {
-  /** Only this user's rows. @default all rows */
+  /**
+   * Only this user's rows: exactly this name, whatever the collation of the column. A number and a string of the same
+   * digits are the same user where the column's type is of texts or numbers; in a column without a type, or of BLOBs,
+   * 5 and '5' are two users for searches, but per-user tasks take them for one: don't use both there.
+   *
+   * @default all rows
+   */
   userId?: UserId;
-  /** Only this namespace of the user's. @default all of the user's */
+  /** Only this namespace of the user's, exactly. @default all of the user's */
   namespace?: string;
 }
 
@@ -30,12 +37,14 @@ const QUERY_KEYS = ['userId', 'namespace', ...PLAN_KEYS];
 /** Search in a table of your own, by the index and the vectors that `sqliteTasks` keeps for the same description. */
 export class SqliteSearch {
   readonly #open: OpenTable;
+  readonly #described: SqliteTable;
   readonly #search: TableSearch;
   readonly #hasEmbedder: boolean;
 
-  /** @internal Use {@link openSearch}. */
-  constructor(open: OpenTable, embedders: readonly Embedder[]) {
+  /** @internal Use {@link openSearch}. More may be kept beside the table than is `described`. */
+  constructor(open: OpenTable, described: SqliteTable, embedders: readonly Embedder[]) {
     this.#open = open;
+    this.#described = described;
     this.#search = new TableSearch(open, embedders);
     this.#hasEmbedder = embedders.length > 0;
   }
@@ -50,7 +59,7 @@ export class SqliteSearch {
   async search(query: string, options: SqliteQueryOptions = {}): Promise<TableHit[]> {
     const text = checkQuery(query);
     const plan = checkSearchPlan(options);
-    const { table, user, namespace: column, fts, vectors } = this.#open.layout.described;
+    const { table, user, namespace: column, fts, vectors } = this.#described;
     checkKeys('options', options, QUERY_KEYS);
     const { userId = null, namespace = null } = options;
     if (plan.mode !== 'vector' && fts === undefined) throw without('mode', 'fts', table, plan.mode);
@@ -80,9 +89,11 @@ export class SqliteSearch {
 }
 
 /**
- * Opens a table for searching; what is kept beside it is made unless it is there.
+ * Opens a table for searching. What is kept beside it is made where there is nothing yet, but never made anew: only a task
+ * does that. The description may do without `user`, `namespace`, `fts` or `vectors` although the tasks have them.
  *
- * @throws TreadleError INVALID_ARGUMENT; Error when the file or the table is not there, or does not have the columns.
+ * @throws TreadleError INVALID_ARGUMENT; Error when the file or the table is not there, or does not have the columns, and
+ *   when what is kept was made for another description or went with a table that was made anew.
  */
 export function openSearch(options: SqliteSearchOptions): SqliteSearch {
   const table = checkTable(options);
@@ -92,7 +103,7 @@ export function openSearch(options: SqliteSearchOptions): SqliteSearch {
     throw invalidArgument('path', 'the path of a database file', path);
   }
   const embedders = checkEmbedders('embedder', embedder);
-  return new SqliteSearch(openOwnTable(path, table), embedders);
+  return new SqliteSearch(openForSearch(resolve(path), table), table, embedders);
 }
 
 function without(name: string, property: string, table: string, value: unknown): Error {

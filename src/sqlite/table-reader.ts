@@ -51,6 +51,11 @@ export class TableReader implements OpenTable {
     return withNumbers(this.#row.get(number) as Record<string, unknown>);
   }
 
+  /** True when the table has no row at all. */
+  isEmpty(): boolean {
+    return this.db.prepare(`SELECT 1 FROM ${this.layout.table} LIMIT 1`).get() === undefined;
+  }
+
   /** The columns of text of a row. */
   texts(number: bigint): (string | null)[] {
     return ((this.#texts?.get(number) ?? []) as Stored[]).map(textOf);

@@ -3,7 +3,7 @@ import type { ScoredRow } from './best-rows.js';
 import { currentIndex, tokenizerOf } from './fts-index.js';
 import { ftsQuery } from './fts-query.js';
 import { textColumns } from './layout.js';
-import { embedderInUse } from './models.js';
+import { NotEmbedded, embedderInUse, modelInUse } from './models.js';
 import type { OpenTable } from './open-table.js';
 import { type ListPlace, fuse } from './rank-fusion.js';
 import { ReaderPool } from './reader-pool.js';
@@ -49,7 +49,7 @@ export class TableSearch {
   /**
    * The best hits, best first. The query is plain text, nothing in it is syntax.
    *
-   * @throws ModelNotAtHand, IndexNotBuilt
+   * @throws ModelNotAtHand, NotEmbedded, IndexNotBuilt
    */
   async search(query: string, scope: SearchScope, plan: SearchPlan): Promise<TableHit[]> {
     for (;;) {
@@ -57,6 +57,9 @@ export class TableSearch {
       const hits = await this.#readers.snapshot((reader) => {
         // Embedding takes a moment, in which another model may have come into use.
         if (vector !== null && embedderInUse(reader, scope.userId, this.#embedders).name !== vector.model) return null;
+        if (vector !== null && modelInUse(reader, scope.userId) === null && !reader.isEmpty()) {
+          throw new NotEmbedded(reader.layout.described.table);
+        }
         return this.#find(reader, query, vector, scope, plan);
       });
       if (hits !== null) return hits;

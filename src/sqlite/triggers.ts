@@ -1,10 +1,13 @@
-import { quoteName } from './identifier.js';
+import { quoteName, sameName } from './identifier.js';
 import { INDEXES, type Layout } from './layout.js';
 import type { OpenTable } from './open-table.js';
 
 const NAMES = { INSERT: 'inserted', UPDATE: 'updated', DELETE: 'deleted' } as const;
 
 type TriggerEvent = keyof typeof NAMES;
+
+// What SQLite calls an integer primary key besides its own name: https://sqlite.org/lang_createtable.html#rowid
+const ROW_ID_NAMES = ['rowid', '_rowid_', 'oid'];
 
 /**
  * Makes the triggers.
@@ -14,11 +17,12 @@ type TriggerEvent = keyof typeof NAMES;
  * to do on a conflict, so do the triggers that it fires: nothing here relies on OR IGNORE. And a trigger of somebody
  * else's may have changed the row, or deleted it, before these are fired: they read the table, not `new`.
  */
-export function createTriggers({ db, layout }: OpenTable): void {
-  const trigger = (event: TriggerEvent, columns: string, body: readonly string[]): void => {
+export function createTriggers(open: OpenTable): void {
+  const { db, layout } = open;
+  const trigger = (event: TriggerEvent, body: readonly string[], { of = '', when = '' }: Updates = {}): void => {
     if (body.length === 0) return;
     db.exec(
-      `CREATE TRIGGER ${quoteName(nameOf(layout, event))} AFTER ${event}${columns} ON ${layout.table} BEGIN
+      `CREATE TRIGGER ${quoteName(nameOf(layout, event))} AFTER ${event}${of} ON ${layout.table}${when} BEGIN
         ${body.join(';\n        ')};
       END`,
     );
@@ -27,7 +31,7 @@ export function createTriggers({ db, layout }: OpenTable): void {
   const number = `INSERT INTO ${layout.numbers} (id)
           SELECT m.${layout.id} FROM ${layout.keyed('new')} AND ${layout.unnumbered}`;
   const forget = `DELETE FROM ${layout.numbers} WHERE id = +old.${layout.id} AND NOT EXISTS (SELECT 1 FROM ${layout.keyed('old')})`;
-  trigger('INSERT', '', [
+  trigger('INSERT', [
     ...numbering(layout, number),
     ...unindex(layout, added),
     ...index(layout),
@@ -35,7 +39,7 @@ export function createTriggers({ db, layout }: OpenTable): void {
     ...dropVectors(layout, added),
     ...awaitVector(layout),
   ]);
-  trigger('UPDATE', ` OF ${layout.indexed}`, [
+  const whenUpdated = [
     ...unindex(layout, gone),
     ...noteChange(layout, gone),
     ...dropVectors(layout, gone, `(${changed(layout)})`),
@@ -47,8 +51,9 @@ export function createTriggers({ db, layout }: OpenTable): void {
     ...noteChange(layout, added),
     ...dropVectors(layout, added, differs(layout.id)),
     ...awaitVector(layout),
-  ]);
-  trigger('DELETE', '', [
+  ];
+  trigger('UPDATE', whenUpdated, updates(open));
+  trigger('DELETE', [
     ...unindex(layout, gone),
     ...noteChange(layout, gone),
     ...dropVectors(layout, gone),
@@ -73,6 +78,27 @@ function namesOf(layout: Layout): string[] {
 
 function nameOf(layout: Layout, event: TriggerEvent): string {
   return `${layout.base}_${NAMES[event]}`;
+}
+
+/** Which updates a trigger is fired by. @default all */
+interface Updates {
+  readonly of?: string;
+  readonly when?: string;
+}
+
+/**
+ * Those that may change what a row has in the indexes. UPDATE OF goes by the names in the statement: an integer key has
+ * several, and a generated column changes without being named.
+ */
+function updates({ db, layout }: OpenTable): Updates {
+  const columns = db.pragma(`table_xinfo(${layout.table})`) as { name: string; hidden: number }[];
+  const find = (name: string): { hidden: number } | undefined => columns.find((column) => sameName(column.name, name));
+  // 2 and 3 are generated ones: https://sqlite.org/pragma.html#pragma_table_xinfo
+  if (layout.indexed.some((name) => (find(name)?.hidden ?? 0) >= 2)) {
+    return { when: ` WHEN ${differ(layout.indexed)}` };
+  }
+  const names = layout.numbered ? [] : ROW_ID_NAMES.filter((name) => find(name) === undefined);
+  return { of: ` OF ${[...layout.indexed, ...names].map(quoteName).join(', ')}` };
 }
 
 function numbering(layout: Layout, statement: string): string[] {
@@ -126,9 +152,11 @@ function awaitVector(layout: Layout): string[] {
 }
 
 function changed(layout: Layout): string {
-  return [layout.described.id, ...(layout.described.content ?? [])]
-    .map((column) => differs(quoteName(column)))
-    .join(' OR ');
+  return differ([layout.described.id, ...(layout.described.content ?? [])]);
+}
+
+function differ(columns: readonly string[]): string {
+  return columns.map((column) => differs(quoteName(column))).join(' OR ');
 }
 
 /** Also where the column's collation sees no difference. */

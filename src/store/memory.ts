@@ -23,7 +23,7 @@ export interface MemoryOptions {
   namespace?: string | undefined;
   /** A number from 0 to 1. @default 0.5 */
   importance?: number | undefined;
-  /** How long it is kept. Milliseconds, an integer >= 1. @default for ever */
+  /** How long it is kept. Milliseconds, an integer from 1 to 31,556,952,000,000, a thousand years. @default for ever */
   ttlMs?: number | undefined;
 }
 
@@ -32,6 +32,8 @@ export const DEFAULT_IMPORTANCE = 0.5;
 
 // As long as an id of the engine may be.
 const MAX_NAME_LENGTH = 256;
+// A thousand years.
+const MAX_TTL_MS = 31_556_952_000_000;
 
 /** What tells whether a text is stored already. */
 export function contentHash(content: string): Buffer {
@@ -40,14 +42,18 @@ export function contentHash(content: string): Buffer {
 
 /** @throws TreadleError INVALID_ARGUMENT */
 export function checkName(name: string, value: unknown): string {
-  if (typeof value === 'string' && value.length > 0 && value.length <= MAX_NAME_LENGTH) return value;
+  if (typeof value === 'string' && value.length > 0 && value.length <= MAX_NAME_LENGTH && value.isWellFormed()) {
+    return value;
+  }
   throw invalidArgument(name, `a string of 1 to ${MAX_NAME_LENGTH} characters`, value);
 }
 
 /** @throws TreadleError INVALID_ARGUMENT */
 export function checkContent(name: string, value: unknown): string {
-  if (typeof value === 'string' && value.length > 0) return value;
-  throw invalidArgument(name, 'a string that is not empty', value);
+  if (typeof value !== 'string' || value.length === 0) throw invalidArgument(name, 'a string that is not empty', value);
+  // SQLite would store another text, the same for many.
+  if (!value.isWellFormed()) throw invalidArgument(name, 'well-formed Unicode', value);
+  return value;
 }
 
 /** @throws TreadleError INVALID_ARGUMENT */
@@ -56,8 +62,8 @@ export function checkMemoryOptions({ namespace, importance, ttlMs }: MemoryOptio
   if (importance !== undefined && !(typeof importance === 'number' && importance >= 0 && importance <= 1)) {
     throw invalidArgument('importance', 'a number from 0 to 1', importance);
   }
-  if (ttlMs !== undefined && !(Number.isSafeInteger(ttlMs) && ttlMs >= 1)) {
-    throw invalidArgument('ttlMs', 'an integer >= 1', ttlMs);
+  if (ttlMs !== undefined && !(Number.isSafeInteger(ttlMs) && ttlMs >= 1 && ttlMs <= MAX_TTL_MS)) {
+    throw invalidArgument('ttlMs', `an integer from 1 to ${MAX_TTL_MS}`, ttlMs);
   }
 }
 

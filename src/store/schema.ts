@@ -63,6 +63,7 @@ export function describeTables(open: OpenTable): void {
   db.exec(`
     ALTER TABLE fts_state RENAME TO ${layout.ftsState};
     ALTER TABLE ${layout.ftsState} ADD COLUMN complete INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE ${layout.ftsState} ADD COLUMN copied_rows INTEGER;
     ALTER TABLE fts_changes RENAME TO ${layout.ftsChanges};
     ALTER TABLE ${layout.ftsChanges} RENAME COLUMN memory_id TO row_id;
     ALTER TABLE vectors RENAME COLUMN memory_id TO row_id;

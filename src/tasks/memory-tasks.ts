@@ -41,6 +41,7 @@ export function memoryTasks(options: MemoryTasksOptions): MemoryTasks {
     embed_batch: taskType(taskModule<typeof embedBatch>(new URL('./embed-batch.js', import.meta.url)), {
       input: embedBatchInput,
       data,
+      items: false,
       retries: RETRIES,
       chunk: EMBED_CHUNK,
       killable: mayKill(data),

@@ -5,6 +5,8 @@ import {
   abandonBuild,
   beginBuild,
   checkBuild,
+  isCopied,
+  noteCopied,
   pendingChanges,
   presentBuild,
   replayChanges,
@@ -95,23 +97,30 @@ export async function endRebuild(context: TableContext): Promise<void> {
 async function swapIn(context: TableContext): Promise<BuildReport> {
   const open = openTableOf(context);
   const build = context.taskId;
-  const rows = mergeSide(context);
-  context.stage('copying');
-  const target = targetIndex(open, build);
-  await withShadowTables(context, async (tables) => {
-    await tables.wipe(target, (locked) => stillBuilds(locked, context));
-    await tables.copy(sideIndexPath(placeOf(context)), target, (locked) => stillBuilds(locked, context));
-  });
+  checkBuild(open, build);
+  // What was brought in since is on no list any more: another copy would lose it.
+  if (!isCopied(open)) await copyIn(context);
   context.stage('catching up');
-  let replayed = 0;
   const writer = new PacedWriter(open.db);
   for (let round = 0; round < MAX_REPLAYS && pendingChanges(open, LAST_ROWS + 1) > LAST_ROWS; round++) {
     context.throwIfCancelled();
-    replayed += await writer.write(() => replayChanges(open, build, REPLAY_ROWS));
+    await writer.write(() => replayChanges(open, build, REPLAY_ROWS));
   }
   context.throwIfCancelled();
   context.stage('swapping');
-  return swapIndexes(open, build, { rows, replayed });
+  return swapIndexes(open, build);
+}
+
+async function copyIn(context: TableContext): Promise<void> {
+  const build = context.taskId;
+  const rows = mergeSide(context);
+  context.stage('copying');
+  const target = targetIndex(openTableOf(context), build);
+  const mayGoOn = (locked: OpenTable): boolean => stillBuilds(locked, context);
+  await withShadowTables(context, async (tables) => {
+    await tables.wipe(target, mayGoOn);
+    await tables.copy(sideIndexPath(placeOf(context)), target, mayGoOn, (locked) => noteCopied(locked, build, rows));
+  });
 }
 
 /** Merges the segments of the side file, and returns how many rows it has. */

@@ -8,7 +8,7 @@ import { openOwnTable, setUp } from '../sqlite/own-table.js';
 import type { UserId } from '../sqlite/layout.js';
 import type { SqliteTable } from '../sqlite/sqlite-table.js';
 import { openMemories } from '../store/memories-table.js';
-import { sharedEmbedder } from './shared-embedders.js';
+import { embedderKey, sharedEmbedder } from './shared-embedders.js';
 
 /** The name of the embedder that a table begins with. */
 export const DEFAULT_EMBEDDER = 'default';
@@ -57,7 +57,7 @@ export function embedderNamed(context: TableContext, name: string): Promise<Embe
   if (module === undefined) {
     throw new Error(`Expected an embedder of the name ${Object.keys(embedders).join(', ')}, got "${name}"`);
   }
-  return context.perThread(`embedder ${JSON.stringify(module)}`, () => sharedEmbedder(module));
+  return context.perThread(`embedder ${embedderKey(module)}`, () => sharedEmbedder(module));
 }
 
 /**

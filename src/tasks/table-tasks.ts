@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { type EmbedderModule, checkEmbedderModule, isKillable } from '../embedders/embedder-module.js';
+import { type EmbedderModule, checkEmbedderModule, isKillable, isPlainObject } from '../embedders/embedder-module.js';
 import { invalidArgument } from '../engine/errors.js';
 import { type TaskType, taskModule, taskType } from '../engine/task-type.js';
 import type { UserId } from '../sqlite/layout.js';
@@ -50,7 +50,10 @@ export interface TableTasks<User extends UserId> {
    * goes on where it was. Result: `{ model, embedded, removed }`.
    */
   migrate_embeddings: TaskType<typeof migrateEmbeddings, MigrateInput<User> | undefined>;
-  /** Deletes expired rows from the table and from all indexes, in short transactions. Result: `{ deleted }`. */
+  /**
+   * Deletes expired rows from the table and from all indexes, in short transactions. Result: `{ deleted }`, rows of this
+   * table; those of others that go with them by ON DELETE CASCADE are not counted.
+   */
   ttl_sweep: TaskType<typeof ttlSweep, SweepInput<User> | undefined>;
 }
 
@@ -68,13 +71,21 @@ export function tableTasks<User extends UserId>(table: SqliteTable, data: TableD
   return {
     rebuild_fts_index: taskType(
       taskModule<typeof rebuildFtsIndex>(new URL('./rebuild-fts-index.js', import.meta.url)),
-      { input: rebuildInput<User>(table), data, retries: RETRIES, chunk: REBUILD_CHUNK, ...SINGLE_WRITER },
+      {
+        input: rebuildInput<User>(table),
+        data,
+        items: false,
+        retries: RETRIES,
+        chunk: REBUILD_CHUNK,
+        ...SINGLE_WRITER,
+      },
     ),
     migrate_embeddings: taskType(
       taskModule<typeof migrateEmbeddings>(new URL('./migrate-embeddings.js', import.meta.url)),
       {
         input: migrateInput<User>(table, Object.keys(embedders)),
         data,
+        items: false,
         retries: RETRIES,
         killable: mayKill(data),
         // Two would take turns in superseding each other.
@@ -84,6 +95,7 @@ export function tableTasks<User extends UserId>(table: SqliteTable, data: TableD
     ttl_sweep: taskType(taskModule<typeof ttlSweep>(new URL('./ttl-sweep.js', import.meta.url)), {
       input: sweepInput<User>(table),
       data,
+      items: false,
       retries: RETRIES,
       ...SINGLE_WRITER,
     }),
@@ -117,7 +129,7 @@ function checkTokenizer(tokenizer: unknown): string | undefined {
 
 function checkEmbedders(embedders: unknown): Record<string, EmbedderModule> {
   if (embedders === undefined) return {};
-  if (typeof embedders !== 'object' || embedders === null) {
+  if (!isPlainObject(embedders)) {
     throw invalidArgument('embedders', 'an object of embedders { module, options } by name', embedders);
   }
   return Object.fromEntries(

@@ -1,5 +1,5 @@
 import { type BatchDefinition, defineBatch } from '../engine/define-task.js';
-import { deleteExpired, expiredRows } from '../sqlite/expiry.js';
+import { checkTimes, deleteExpired, expiredRows } from '../sqlite/expiry.js';
 import { numberRows } from '../sqlite/row-numbers.js';
 import { type RowWindow, rowWindows } from '../sqlite/row-windows.js';
 import { PacedWriter } from '../sqlite/paced-writer.js';
@@ -31,6 +31,8 @@ const ttlSweep: BatchDefinition<SweepInput, RowWindow, SweepResult, TableData, t
 >({
   async plan({ userId = null, namespace = null }, context) {
     const open = preparedTableOf(context);
+    // The store's own are right.
+    if (context.data.table !== undefined) checkTimes(open);
     await numberRows(open, () => context.throwIfCancelled());
     return rowWindows(open, { rows: WINDOW_ROWS, userId, namespace, expiredAt: Date.now() });
   },

@@ -96,6 +96,63 @@ describe('embed_batch', () => {
     }
   });
 
+  it('counts no text twice when a chunk runs again after its texts have expired or were deleted', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      const path = temporaryPath();
+      const { steps } = embedBatch;
+      const context = handContext({ path });
+      const input = { userId: 'ada', contents: texts(4), ttlMs: 1 };
+      const run = async (...items: number[]) => steps.run?.(items, context, input);
+      await steps.plan?.(input, context);
+      await run(0, 1);
+      vi.advanceTimersByTime(5);
+      await run(0, 1);
+      await run(2, 3);
+      expect(await steps.finish?.([], context, input)).toEqual({ stored: 4, skipped: 0 });
+      // What is gone is stored again; even so, no text is counted that was not there.
+      connection(path).exec('DELETE FROM memories');
+      await run(0, 1, 2, 3);
+      expect(await steps.finish?.([], context, input)).toEqual({ stored: 4, skipped: 0 });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('keeps each text for ttlMs from when it is stored, however long the task takes', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      const path = temporaryPath();
+      const store = temporaryStore({ path });
+      const context = handContext({ path });
+      const input = { userId: 'ada', contents: texts(4), ttlMs: 1_000 };
+      await embedBatch.steps.run?.([0, 1], context, input);
+      vi.advanceTimersByTime(1_500);
+      await embedBatch.steps.run?.([2, 3], context, input);
+      vi.advanceTimersByTime(999);
+      expect(store.count('ada')).toBe(2);
+      vi.advanceTimersByTime(1);
+      expect(store.count('ada')).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('counts from nothing where its id is that of a task that was killed', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      const path = temporaryPath();
+      const input = { userId: 'ada', contents: texts(4), ttlMs: 1_000 };
+      await embedBatch.steps.run?.([0, 1, 2, 3], handContext({ path }, { taskId: 'first' }), input);
+      vi.advanceTimersByTime(1_000);
+      const result = await runByHand(embedBatch, input, handContext({ path }, { taskId: 'first' }));
+      expect(result).toEqual({ stored: 4, skipped: 0 });
+      expect(temporaryStore({ path }).count('ada')).toBe(4);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('does nothing for no texts', async () => {
     const input = { userId: 'ada', contents: [] };
     expect(await runByHand(embedBatch, input, handContext({ path: temporaryPath() }))).toEqual({

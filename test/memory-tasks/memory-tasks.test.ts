@@ -20,6 +20,13 @@ function manager(options: MemoryTasksOptions) {
   return closedAtEnd(new TaskManager({ types: memoryTasks(options), threads: { max: 2 } }));
 }
 
+/** All of it on the prototype, where nobody sees it. */
+class OwnEmbedder {
+  get module(): string {
+    return '/embedder.js';
+  }
+}
+
 describe('memoryTasks', () => {
   it('embeds on threads what the server then finds, rebuilds the index, and tells how far it is', async () => {
     const path = temporaryPath();
@@ -98,7 +105,7 @@ describe('memoryTasks', () => {
 
   it('fails with the reason when the database is newer than the code', async () => {
     const path = temporaryPath();
-    connection(path).pragma('user_version = 99');
+    connection(path).exec('UPDATE treadle_memories SET version = 99');
     for (const submitted of [
       manager({ path }).submit('embed_batch', { input: { userId: 'ada', contents: ['text'] } }),
       manager({ path }).submit('rebuild_fts_index'),
@@ -153,7 +160,15 @@ describe('memoryTasks', () => {
     ['embedder.module', { path: 'x', embedder: { module: './embedder.js' } }, '"./embedder.js" (string)'],
     ['embedder.module', { path: 'x', embedder: { module: 5 } }, '5 (number)'],
     ['embedder.killable', { path: 'x', embedder: { killable: 'no' } }, '"no" (string)'],
+    ['embedder', { path: 'x', embedder: { modul: '/embedder.js' } }, '`modul`'],
+    ['embedder', { path: 'x', embedder: [] }, 'an array of 0'],
+    ['embedder', { path: 'x', embedder: new Map() }, 'an object (Map)'],
+    ['embedder', { path: 'x', embedder: new OwnEmbedder() }, 'an object (OwnEmbedder)'],
+    ['embedder', { path: 'x', embedder: hashingEmbedder() }, 'an object (Object)'],
     ['embedders', { path: 'x', embedders: 'hashing' }, '"hashing" (string)'],
+    ['embedders', { path: 'x', embedders: [{}] }, 'an array of 1'],
+    ['embedders', { path: 'x', embedders: new Map([['other', {}]]) }, 'an object (Map)'],
+    ['embedders.other', { path: 'x', embedders: { other: { option: {} } } }, '`option`'],
     ['embedders', { path: 'x', embedders: { default: {} } }, '"default" (string)'],
     ['embedders.other', { path: 'x', embedders: { other: 'hashing' } }, '"hashing" (string)'],
     ['tokenizer', { path: 'x', tokenizer: 5 }, '5 (number)'],
@@ -183,7 +198,7 @@ describe('memoryTasks', () => {
       'Expected `contents[0]` to be a string that is not empty, got undefined',
     ],
     ['embed_batch', { ...input, importance: -1 }, 'Expected `importance` to be a number from 0 to 1, got -1 (number)'],
-    ['embed_batch', { ...input, ttlMs: 0.5 }, 'Expected `ttlMs` to be an integer >= 1, got 0.5 (number)'],
+    ['embed_batch', { ...input, ttlMs: 0.5 }, 'Expected `ttlMs` to be an integer from 1 to 31556952000000, got 0.5 (number)'],
     [
       'embed_batch',
       { ...input, namespace: 1 },

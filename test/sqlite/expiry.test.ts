@@ -72,6 +72,22 @@ describe('ttl_sweep of rental', () => {
     expect(schemaOf(db)).toEqual(before);
   });
 
+  it('deletes nothing where times that are described as milliseconds are seconds', async () => {
+    const { path, db } = sampleDatabase();
+    const seconds = Math.floor((Date.now() + DAY_MS) / 1_000);
+    db.prepare('UPDATE rental SET return_date = ?').run(seconds);
+    const table: SqliteTable = { table: 'rental', id: 'rental_id', expiresAt: 'return_date' };
+    await expect(runOn(sweep, {}, { path, table })).rejects.toThrow(
+      `Expected column "return_date" of "rental" to have epoch milliseconds, got ${seconds}`,
+    );
+    expect(count(db, 'rental')).toBe(ROWS);
+    expect(
+      await runOn(sweep, {}, { path, table: { ...table, expiresAt: { column: 'return_date', unit: 's' } } }),
+    ).toEqual({
+      deleted: 0,
+    });
+  });
+
   it('leaves what is renewed before its turn', async () => {
     const { path, db } = sampleDatabase();
     setReturns(db, 'text');

@@ -23,6 +23,7 @@ describe('what is kept beside a table', () => {
     // How rows expire has no place in the indexes.
     expect(await searchOf({ path, ...TABLE, expiresAt: 'title' }).search('words')).toHaveLength(1);
     const wider = { ...TABLE, content: ['title', 'body'] };
+    open(path, wider);
     const search = searchOf({ path, ...wider });
     await expect(search.search('words')).rejects.toMatchObject({ code: 'INDEX_NOT_BUILT' });
     expect(db.prepare('SELECT count(*) FROM v').pluck().get()).toBe(0);
@@ -42,6 +43,7 @@ describe('what is kept beside a table', () => {
     db.exec(`CREATE TABLE t2 (id INTEGER PRIMARY KEY, u TEXT, title TEXT, body TEXT, more TEXT);
              INSERT INTO t2 SELECT *, '' FROM t; DROP TABLE t; ALTER TABLE t2 RENAME TO t;
              INSERT INTO t VALUES (2, 'ann', '', 'new', '')`);
+    open(path, TABLE);
     const search = searchOf({ path, ...TABLE });
     await expect(search.search('new')).rejects.toMatchObject({ code: 'INDEX_NOT_BUILT' });
     await runOn(rebuild, {}, data);
@@ -119,6 +121,29 @@ describe('what is kept beside a table', () => {
       (await searchOf({ path, ...table }).search(query)).map(({ row }) => row['id']);
     expect([await ids(TABLE, 'blue'), await ids(titles, 'blue'), await ids(titles, 'yellow')]).toEqual([[1], [], [2]]);
     for (const table of [TABLE, titles]) expectSoundTable(path, table);
+  });
+
+  it('is not made anew for names in other letters, which SQLite takes for the same', async () => {
+    const { path, db } = databaseOf(`${SQL}; INSERT INTO t VALUES (1, 'ann', '', 'words')`);
+    await runOn(rebuild, {}, { path, table: TABLE });
+    await runOn(migrate, {}, { path, table: TABLE });
+    const shouted = { ...TABLE, table: 'T', id: 'ID', content: ['Body'], user: 'U', fts: 'F', vectors: 'V' };
+    open(path, shouted);
+    expect(await searchOf({ path, ...shouted }).search('words')).toHaveLength(1);
+    expect(db.prepare('SELECT count(*) FROM v').pluck().get()).toBe(1);
+    expectSoundTable(path, shouted);
+  });
+
+  it('belongs to the later of two managers that describe it differently', async () => {
+    const { path, db } = databaseOf(`${SQL}; INSERT INTO t VALUES (1, 'ann', 'heading', 'words')`);
+    const later = { ...TABLE, content: ['title'], vectors: undefined };
+    await runOn(rebuild, {}, { path, table: TABLE });
+    expect(await runOn(rebuild, {}, { path, table: later })).toMatchObject({ rows: 1 });
+    expect(await searchOf({ path, ...later }).search('heading')).toHaveLength(1);
+    expect(db.prepare(`SELECT count(*) FROM sqlite_schema WHERE name LIKE 'v%'`).pluck().get()).toBe(0);
+    expect(await runOn(rebuild, {}, { path, table: TABLE })).toMatchObject({ rows: 1 });
+    expect(await searchOf({ path, ...TABLE }).search('words')).toHaveLength(1);
+    expectSoundTable(path, TABLE);
   });
 
   it('is made once when several threads begin at the same time', async () => {

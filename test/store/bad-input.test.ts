@@ -1,7 +1,9 @@
 import { writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { hashingEmbedder } from 'treadle/embedders';
 import { openStore } from 'treadle/store';
-import { describe, expect, it } from 'vitest';
+import { sqliteTasks } from 'treadle/tasks';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { expectRefused } from '../support/bad-values.js';
 import { temporaryPath, temporaryStore } from '../support/memories.js';
 
@@ -14,6 +16,7 @@ describe('bad input', () => {
     ['options', undefined, 'undefined'],
     ['path', {}, 'undefined'],
     ['path', { path: '' }, '"" (string)'],
+    ['path', { path: ':memory:' }, '":memory:" (string)'],
     ['embedder', { path: 'x', embedder: 'hashing' }, '"hashing" (string)'],
     ['embedder.dimensions', { path: 'x', embedder: { name: 'x', dimensions: 0, embed() {} } }, '0 (number)'],
   ])('is refused by openStore: %s in %j', async (name, options, shown) => {
@@ -31,6 +34,11 @@ describe('bad input', () => {
     ['importance', { ...memory, importance: NaN }, 'NaN (number)'],
     ['ttlMs', { ...memory, ttlMs: 0 }, '0 (number)'],
     ['ttlMs', { ...memory, ttlMs: 1.5 }, '1.5 (number)'],
+    ['ttlMs', { ...memory, ttlMs: Number.MAX_SAFE_INTEGER }, '9007199254740991 (number)'],
+    ['content', { ...memory, content: 'x\ud800' }, '"x'],
+    ['userId', { ...memory, userId: 'u\ud800' }, '"u'],
+    ['memory', { ...memory, ttlms: 1 }, '`ttlms`'],
+    ['memory', { ...memory, namespac: 'x' }, '`namespac`'],
   ])('is refused by add: %s in %j', async (name, given, shown) => {
     const store = temporaryStore();
     await expectRefused(() => store.add(given as never), name, shown);
@@ -50,8 +58,13 @@ describe('bad input', () => {
     ['weights', 'x', { userId: 'ada', weights: { text: 0, vector: 0 } }, 'an object'],
     ['weights.text', 'x', { userId: 'ada', weights: { text: -1 } }, '-1 (number)'],
     ['weights.vector', 'x', { userId: 'ada', weights: { vector: '1' } }, '"1" (string)'],
+    ['weights', 'x', { userId: 'ada', weights: { txt: 5 } }, '`txt`'],
+    ['weights', 'x', { userId: 'ada', weights: [1, 2] }, 'an array of 2'],
     ['snippet', 'x', { userId: 'ada', snippet: 5 }, '5 (number)'],
     ['snippet.words', 'x', { userId: 'ada', snippet: { words: 65 } }, '65 (number)'],
+    ['snippet', 'x', { userId: 'ada', snippet: { word: 3 } }, '`word`'],
+    ['snippet', 'x', { userId: 'ada', snippet: [] }, 'an array of 0'],
+    ['options', 'x', [], 'an array of 0'],
     ['limit', 'x', { userId: 'ada', limit: 0 }, '0 (number)'],
     ['limit', 'x', { userId: 'ada', limit: 201 }, '201 (number)'],
     ['limit', 'x', { userId: 'ada', limit: 1.5 }, '1.5 (number)'],
@@ -75,6 +88,12 @@ describe('bad input', () => {
     );
   });
 
+  it('of a description is refused: a misspelt part of `expiresAt`', async () => {
+    const table = { path: 'x', table: 't', id: 'id', expiresAt: { column: 'at', unit: 'ms', units: 's' } };
+    await expectRefused(() => sqliteTasks(table as never), 'expiresAt', '`units`');
+    await expectRefused(() => sqliteTasks({ ...table, expiresAt: [] } as never), 'expiresAt', 'an array of 0');
+  });
+
   it('tells of a file that is no database', () => {
     const path = temporaryPath();
     writeFileSync(path, 'This is a letter, and a long enough one at that. '.repeat(100));
@@ -88,5 +107,16 @@ describe('bad input', () => {
       'Expected embedder "broken" to return a Float32Array of 1 × 32 numbers, got 31',
     );
     expect(store.count('ada')).toBe(0);
+  });
+
+  it('has no part in a relative path: it names the same file when the working directory changes', async () => {
+    const path = temporaryPath();
+    const before = process.cwd();
+    onTestFinished(() => process.chdir(before));
+    process.chdir(dirname(path));
+    const store = temporaryStore({ path: basename(path) });
+    await store.add(memory);
+    process.chdir(before);
+    expect(await store.search('text', { userId: 'ada' })).toHaveLength(1);
   });
 });

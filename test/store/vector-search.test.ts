@@ -109,6 +109,19 @@ describe('vector search', () => {
     expect(hit?.score).toBeCloseTo(1, 5);
   });
 
+  it('says so when there are memories and none was ever embedded', async () => {
+    const plain = temporaryStore();
+    const store = temporaryStore({ path: plain.path, embedder: hashingEmbedder() });
+    expect(await store.search('anything', ada)).toEqual([]);
+    await plain.add({ userId: 'ada', content: 'without a vector' });
+    for (const mode of ['vector', 'hybrid'] as const) {
+      await expect(store.search('anything', { ...ada, mode })).rejects.toMatchObject({
+        code: 'NOT_EMBEDDED',
+        message: expect.stringContaining('run migrate_embeddings once'),
+      });
+    }
+  });
+
   it('finds nothing for a query without a word', async () => {
     const store = temporaryStore({ embedder: hashingEmbedder() });
     await store.add({ userId: 'ada', content: 'something' });
