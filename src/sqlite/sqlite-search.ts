@@ -68,9 +68,9 @@ export class SqliteSearch {
       throw invalidArgument('mode', "'text' in a search opened without an `embedder`", plan.mode);
     }
     if (userId !== null && user === undefined) throw without('userId', 'user', table, userId);
-    if (options.userId !== undefined && typeof userId !== 'string' && !Number.isSafeInteger(userId)) {
-      // Not null either: whoever has no user to name would search everybody's rows.
-      throw invalidArgument('userId', 'a string or an integer', userId);
+    if (Object.hasOwn(options, 'userId') && typeof options.userId !== 'string' && !Number.isSafeInteger(userId)) {
+      // Nor null or undefined: whoever has no user to name would search everybody's rows.
+      throw invalidArgument('userId', 'a string or an integer, or left out', options.userId);
     }
     if (namespace !== null && (column === undefined || userId === null)) {
       throw invalidArgument('namespace', 'none without `userId` and a table described with `namespace`', namespace);

@@ -58,7 +58,7 @@ export function rebuildInput<User extends UserId>(table: SqliteTable): OptionalI
   return schema((value) => {
     const input = object(value ?? {}, ['userId']) as RebuildInput;
     checkHas(table, 'fts');
-    checkUser(table, input.userId);
+    checkUser(table, input);
     return input as RebuildInput<User>;
   });
 }
@@ -70,9 +70,9 @@ export function migrateInput<User extends UserId>(
 ): OptionalInput<MigrateInput<User>> {
   return schema((value) => {
     const input = object(value ?? {}, ['from', 'to', 'userId', 'keep']) as MigrateInput;
-    const { from, to, keep, userId } = input;
+    const { from, to, keep } = input;
     checkHas(table, 'vectors');
-    checkUser(table, userId);
+    checkUser(table, input);
     if (from !== undefined) checkName('from', from);
     if (to !== undefined && !embedders.includes(to)) {
       throw invalidArgument('to', `one of the embedders ${embedders.join(', ')}`, to);
@@ -87,7 +87,7 @@ export function sweepInput<User extends UserId>(table: SqliteTable): OptionalInp
   return schema((value) => {
     const input = object(value ?? {}, ['userId', 'namespace']) as SweepInput;
     checkHas(table, 'expiresAt');
-    checkUser(table, input.userId);
+    checkUser(table, input);
     if (input.namespace !== undefined) {
       if (input.userId === undefined) throw refused('Expected `namespace` only together with `userId`');
       if (table.namespace === undefined)
@@ -107,8 +107,10 @@ function checkHas(table: SqliteTable, what: 'fts' | 'vectors' | 'expiresAt'): vo
   }
 }
 
-function checkUser(table: SqliteTable, userId: unknown): void {
-  if (userId === undefined) return;
+/** One that is there and undefined is a slip, which must not make it everybody's. */
+function checkUser(table: SqliteTable, input: { userId?: unknown }): void {
+  if (!Object.hasOwn(input, 'userId')) return;
+  const { userId } = input;
   if (table.user === undefined) throw refused(`Expected no \`userId\`: "${table.table}" is described without \`user\``);
   if (!Number.isSafeInteger(userId)) checkName('userId', userId);
 }

@@ -218,6 +218,7 @@ describe('memoryTasks', () => {
     ['migrate_embeddings', { keep: 1 }, 'Expected `keep` to be a boolean, got 1 (number)'],
     ['migrate_embeddings', { model: 'x' }, 'Expected `input` to have only from, to, userId, keep, got `model`'],
     ['ttl_sweep', { userId: '' }, 'Expected `userId` to be a string of 1 to 256 characters, got "" (string)'],
+    ['ttl_sweep', { userId: undefined }, 'Expected `userId` to be a string of 1 to 256 characters, got undefined'],
     ['ttl_sweep', { namespace: 'work' }, 'Expected `namespace` only together with `userId`'],
     ['ttl_sweep', { userId: 'ada', namespace: '' }, 'Expected `namespace` to be a string of 1 to 256 characters'],
     ['ttl_sweep', { now: 5 }, 'Expected `input` to have only userId, namespace, got `now`'],
