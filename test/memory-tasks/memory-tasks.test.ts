@@ -198,7 +198,11 @@ describe('memoryTasks', () => {
       'Expected `contents[0]` to be a string that is not empty, got undefined',
     ],
     ['embed_batch', { ...input, importance: -1 }, 'Expected `importance` to be a number from 0 to 1, got -1 (number)'],
-    ['embed_batch', { ...input, ttlMs: 0.5 }, 'Expected `ttlMs` to be an integer from 1 to 31556952000000, got 0.5 (number)'],
+    [
+      'embed_batch',
+      { ...input, ttlMs: 0.5 },
+      'Expected `ttlMs` to be an integer from 1 to 31556952000000, got 0.5 (number)',
+    ],
     [
       'embed_batch',
       { ...input, namespace: 1 },

@@ -186,7 +186,8 @@ describe('migrate_embeddings', () => {
       `INSERT INTO memories (user_id, importance, created_at, content_hash, content) VALUES ('ada', 0, 0, randomblob(9), ?)`,
     );
     const onStage = (stage: string): void => {
-      for (let n = 0; stage === 'catching up' && n < ROWS; n++) insert.run(`late number${n}`);
+      if (stage !== 'catching up') return;
+      for (let n = 0; n < ROWS; n++) insert.run(`late number${n}`);
     };
     const busy: unknown[] = [];
     beforeEmbedding(() => {
