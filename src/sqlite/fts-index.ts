@@ -30,7 +30,7 @@ export function createIndex(db: Database, table: string, width: number, tokenize
 
 /** Makes an index that does not answer anew, unless it has this tokenizer already. */
 export function retokenize({ db, layout }: OpenTable, index: IndexName, tokenizer: string): void {
-  const sql = db.prepare('SELECT sql FROM sqlite_schema WHERE name = ?').pluck();
+  const sql = db.prepare('SELECT sql FROM sqlite_schema WHERE name = ? COLLATE NOCASE').pluck();
   if ((sql.get(layout.ftsName(index)) as string).endsWith(definition(layout.width, tokenizer))) return;
   db.exec(`DROP TABLE ${layout.fts(index)}`);
   createIndex(db, layout.fts(index), layout.width, tokenizer);
@@ -38,7 +38,10 @@ export function retokenize({ db, layout }: OpenTable, index: IndexName, tokenize
 
 /** The tokenizer of an index. */
 export function tokenizerOf({ db, layout }: OpenTable, index: IndexName): string {
-  const sql = db.prepare('SELECT sql FROM sqlite_schema WHERE name = ?').pluck().get(layout.ftsName(index)) as string;
+  const sql = db
+    .prepare('SELECT sql FROM sqlite_schema WHERE name = ? COLLATE NOCASE')
+    .pluck()
+    .get(layout.ftsName(index)) as string;
   return (/tokenize = '((?:[^']|'')*)'/.exec(sql)?.[1] ?? '').replaceAll("''", "'");
 }
 

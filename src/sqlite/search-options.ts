@@ -12,7 +12,7 @@ export interface SearchModeOptions {
   /**
    * `'text'` finds rows with a word of the query, in any form (BM25, Porter stemming); `'vector'` compares with the
    * vector of each row in scope and needs an embedder; `'hybrid'` does both and merges what they find by reciprocal rank
-   * fusion. @default 'text'
+   * fusion; before there are vectors it finds by words alone. @default 'text'
    */
   mode?: SearchMode;
   /** At most so many hits. An integer from 1 to 200. @default 10 */

@@ -15,7 +15,11 @@ export interface SqliteTable {
   readonly id: string;
   /** The columns of text. @default none; needed for `fts` and `vectors` */
   readonly content?: readonly string[] | undefined;
-  /** The column that says whose a row is. @default none: all rows belong together */
+  /**
+   * The column that says whose a row is, by a text or an integer; a column of real numbers is refused.
+   *
+   * @default none: all rows belong together
+   */
   readonly user?: string | undefined;
   /** The column that keeps a user's rows apart. Only with `user`. @default none */
   readonly namespace?: string | undefined;

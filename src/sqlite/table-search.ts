@@ -57,7 +57,7 @@ export class TableSearch {
       const hits = await this.#readers.snapshot((reader) => {
         // Embedding takes a moment, in which another model may have come into use.
         if (vector !== null && embedderInUse(reader, scope.userId, this.#embedders).name !== vector.model) return null;
-        if (vector !== null && modelInUse(reader, scope.userId) === null && !reader.isEmpty()) {
+        if (plan.mode === 'vector' && modelInUse(reader, scope.userId) === null && !reader.isEmpty()) {
           throw new NotEmbedded(reader.layout.described.table);
         }
         return this.#find(reader, query, vector, scope, plan);

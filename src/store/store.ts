@@ -130,7 +130,7 @@ export class Store {
    *
    * @example await store.search('how do I cancel a task?', { userId: 'ada', mode: 'hybrid', snippet: true })
    * @throws TreadleError INVALID_ARGUMENT, also for mode 'vector' or 'hybrid' in a store without an embedder; Error
-   *   NOT_EMBEDDED when there are memories but no vectors yet, MODEL_NOT_AT_HAND when the vectors in use are of another model than the store's embedder.
+   *   NOT_EMBEDDED for mode 'vector' when there are memories but no vectors yet, MODEL_NOT_AT_HAND when the vectors in use are of another model than the store's embedder.
    */
   async search(query: string, options: SearchOptions): Promise<SearchHit[]> {
     const text = checkQuery(query);

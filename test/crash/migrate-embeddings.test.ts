@@ -75,7 +75,7 @@ describe('migrate_embeddings', () => {
       const { places, debris } = await killManyTimes([migrate(() => undefined), ofUser]);
       expect(Math.min(places.working, places.finishing)).toBeGreaterThan(KILLS / 10);
       expect(debris['some embedded']).toBeGreaterThan(KILLS / 10);
-      expect(Object.keys(debris).length).toBeGreaterThanOrEqual(3);
+      expect(Object.keys(debris).length).toBeGreaterThanOrEqual(KILLS < 50 ? 2 : 3);
     },
     KILLS_TIMEOUT_MS,
   );
