@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { checkKeys, invalidArgument } from '../engine/errors.js';
+import { onlyKeys, invalidArgument } from '../engine/errors.js';
 import { type Embedder, checkEmbedder } from './embedder.js';
 import { type HashingOptions, hashingEmbedder } from './hashing-embedder.js';
 
@@ -36,7 +36,7 @@ export function checkEmbedderModule(name: string, value: unknown): EmbedderModul
   if (!isPlainObject(value) || 'embed' in value) {
     throw invalidArgument(name, 'an object { module, options }: each thread makes its own', value);
   }
-  checkKeys(name, value, MODULE_KEYS);
+  onlyKeys(name, value, MODULE_KEYS);
   const given: EmbedderModule = value;
   const { module, killable } = given as { module?: unknown; killable?: unknown };
   if (module !== undefined && !(typeof module === 'string' && isLoadable(module))) {

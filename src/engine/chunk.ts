@@ -1,5 +1,5 @@
-import { integer, onlyKeys } from './options.js';
-import { invalidArgument } from './errors.js';
+import { integer } from './options.js';
+import { invalidArgument, onlyKeys } from './errors.js';
 
 /** How items are cut into chunks, for those who know better than the measurement. */
 export interface ChunkOptions {

@@ -61,12 +61,15 @@ export function invalidArgument(name: string, expectation: string, got: unknown)
   return new TreadleError('INVALID_ARGUMENT', `Expected \`${name}\` to be ${expectation}, got ${describeValue(got)}`);
 }
 
-/** Refuses a property that nobody reads, such as a misspelt one. @throws TreadleError INVALID_ARGUMENT */
-export function checkKeys(name: string, value: object, keys: readonly string[]): void {
-  const unknown = Object.keys(value).find((key) => !keys.includes(key));
+/** Refuses anything that is not an object with none but the known keys. @throws TreadleError INVALID_ARGUMENT */
+export function onlyKeys(name: string, value: unknown, known: readonly string[]): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidArgument(name, 'an object', value);
+  }
+  const unknown = Object.keys(value).find((key) => !known.includes(key));
   if (unknown === undefined) return;
   throw new TreadleError(
     'INVALID_ARGUMENT',
-    `Expected \`${name}\` to have only ${keys.join(', ')}, got \`${unknown}\``,
+    `Expected \`${name}\` to have only ${known.join(', ')}, got \`${unknown}\``,
   );
 }

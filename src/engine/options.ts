@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { ResourceLimits } from 'node:worker_threads';
 import { nanoid } from 'nanoid';
 import { type Clock, systemClock } from './clock.js';
-import { invalidArgument } from './errors.js';
+import { invalidArgument, onlyKeys } from './errors.js';
 
 /** How a {@link TaskManager} works. Every option has a default but `types`. */
 export interface TaskManagerOptions<Types> {
@@ -129,16 +129,6 @@ function concurrencyFromEnvironment(): number | undefined {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw invalidArgument(CONCURRENCY_VARIABLE, 'an integer >= 1', text);
   return value;
-}
-
-/** Refuses anything that is not an object with none but the known keys. */
-export function onlyKeys(name: string, value: unknown, known: readonly string[]): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidArgument(name, 'an object', value);
-  }
-  for (const key of Object.keys(value)) {
-    if (!known.includes(key)) throw invalidArgument(name, `an object with keys of ${known.join(', ')}`, key);
-  }
 }
 
 /** More threads would only take memory from each other. */

@@ -1,9 +1,8 @@
 import type { Clock } from './clock.js';
 import { Duplicates } from './duplicates.js';
-import { invalidArgument } from './errors.js';
+import { invalidArgument, onlyKeys } from './errors.js';
 import { Groups } from './groups.js';
 import { History, type HistoryOptions } from './history.js';
-import { onlyKeys } from './options.js';
 import { key } from './submission.js';
 import { type IndexEntry, type TaskFilter, TaskIndex, matches } from './task-index.js';
 import { type SettledRecord, TASK_STATUSES, type TaskRecord } from './task-record.js';

@@ -1,8 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { inspectCloneable } from './cloneable.js';
-import { TreadleError, invalidArgument } from './errors.js';
+import { TreadleError, invalidArgument, onlyKeys } from './errors.js';
 import { type Items, checkItems } from './item-source.js';
-import { MAX_KEY_LENGTH, MAX_META_BYTES, onlyKeys } from './options.js';
+import { MAX_KEY_LENGTH, MAX_META_BYTES } from './options.js';
 import type { SettledHook } from './hooks.js';
 import { checkPriority } from './task-record.js';
 import {

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'eventemitter3';
 import type { Ticker } from './clock.js';
-import { TreadleError, describeValue, invalidArgument } from './errors.js';
+import { TreadleError, describeValue, invalidArgument, onlyKeys } from './errors.js';
 import type { TaskEvents } from './events.js';
 import { Execution, type ExecutionHost } from './execution.js';
 import { Hooks, type SettledHook } from './hooks.js';
@@ -10,7 +10,6 @@ import {
   type TaskManagerOptions,
   duration,
   integer,
-  onlyKeys,
   resolveOptions,
   threadCount,
 } from './options.js';

@@ -4,8 +4,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { type ChunkOptions, type ResolvedChunkOptions, resolveChunkOptions } from './chunk.js';
 import { whereUnclonable } from './cloneable.js';
-import { TreadleError, invalidArgument } from './errors.js';
-import { duration, integer, onlyKeys } from './options.js';
+import { TreadleError, invalidArgument, onlyKeys } from './errors.js';
+import { duration, integer } from './options.js';
 import type { ModuleShape } from './protocol.js';
 import type { SettledHook } from './hooks.js';
 

@@ -1,4 +1,4 @@
-import { checkKeys, invalidArgument } from '../engine/errors.js';
+import { onlyKeys, invalidArgument } from '../engine/errors.js';
 import type { UserId } from './layout.js';
 import type { ListPlace } from './rank-fusion.js';
 import { MAX_SNIPPET_WORDS } from './snippets.js';
@@ -85,7 +85,7 @@ export function checkSearchPlan(options: unknown): SearchPlan {
 function checkWeights(weights: unknown): SearchPlan['weights'] {
   if (weights === undefined) return DEFAULT_WEIGHTS;
   if (!isBag(weights)) throw invalidArgument('weights', 'an object { text, vector }', weights);
-  checkKeys('weights', weights, ['text', 'vector']);
+  onlyKeys('weights', weights, ['text', 'vector']);
   const { text = DEFAULT_WEIGHTS.text, vector = DEFAULT_WEIGHTS.vector } = weights as Record<string, unknown>;
   for (const [name, weight] of Object.entries({ text, vector })) {
     if (typeof weight !== 'number' || !(weight >= 0 && weight < Infinity)) {
@@ -100,7 +100,7 @@ function checkSnippet(snippet: unknown): number | null {
   if (snippet === undefined || snippet === false) return null;
   if (snippet === true) return DEFAULT_SNIPPET_WORDS;
   if (!isBag(snippet)) throw invalidArgument('snippet', 'a boolean or an object { words }', snippet);
-  checkKeys('snippet', snippet, ['words']);
+  onlyKeys('snippet', snippet, ['words']);
   const { words = DEFAULT_SNIPPET_WORDS } = snippet as { words?: number };
   if (!Number.isSafeInteger(words) || words < 1 || words > MAX_SNIPPET_WORDS) {
     throw invalidArgument('snippet.words', `an integer from 1 to ${MAX_SNIPPET_WORDS}`, words);

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type Embedder, checkEmbedders } from '../embedders/embedder.js';
-import { checkKeys, invalidArgument } from '../engine/errors.js';
+import { onlyKeys, invalidArgument } from '../engine/errors.js';
 import type { UserId } from './layout.js';
 import type { OpenTable } from './open-table.js';
 import { openForSearch } from './own-table.js';
@@ -60,7 +60,7 @@ export class SqliteSearch {
     const text = checkQuery(query);
     const plan = checkSearchPlan(options);
     const { table, user, namespace: column, fts, vectors } = this.#described;
-    checkKeys('options', options, QUERY_KEYS);
+    onlyKeys('options', options, QUERY_KEYS);
     const { userId = null, namespace = null } = options;
     if (plan.mode !== 'vector' && fts === undefined) throw without('mode', 'fts', table, plan.mode);
     if (plan.mode !== 'text' && vectors === undefined) throw without('mode', 'vectors', table, plan.mode);
@@ -97,7 +97,7 @@ export class SqliteSearch {
  */
 export function openSearch(options: SqliteSearchOptions): SqliteSearch {
   const table = checkTable(options);
-  checkKeys('options', options, [...TABLE_KEYS, 'path', 'embedder']);
+  onlyKeys('options', options, [...TABLE_KEYS, 'path', 'embedder']);
   const { path, embedder } = options;
   if (typeof path !== 'string' || path === '' || path === ':memory:') {
     throw invalidArgument('path', 'the path of a database file', path);

@@ -1,4 +1,4 @@
-import { TreadleError, checkKeys, invalidArgument } from '../engine/errors.js';
+import { TreadleError, onlyKeys, invalidArgument } from '../engine/errors.js';
 import { foldName } from './identifier.js';
 
 /** The form of a time in a column. */
@@ -100,7 +100,7 @@ function expiryOf(value: unknown): SqliteTable['expiresAt'] {
   if (unit !== 'ms' && unit !== 's' && unit !== 'text') {
     throw invalidArgument('expiresAt', "a column name or { column, unit: 'ms', 's' or 'text' }", value);
   }
-  checkKeys('expiresAt', value as object, ['column', 'unit']);
+  onlyKeys('expiresAt', value, ['column', 'unit']);
   return { column: nameOf('expiresAt.column', column), unit };
 }
 

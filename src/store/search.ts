@@ -1,4 +1,4 @@
-import { checkKeys } from '../engine/errors.js';
+import { onlyKeys } from '../engine/errors.js';
 import {
   type FoundBy,
   PLAN_KEYS,
@@ -26,7 +26,7 @@ const QUERY_KEYS = ['userId', 'namespace', ...PLAN_KEYS];
 /** @throws TreadleError INVALID_ARGUMENT */
 export function checkSearch(options: unknown): { scope: SearchScope; plan: SearchPlan } {
   const plan = checkSearchPlan(options);
-  checkKeys('options', options as object, QUERY_KEYS);
+  onlyKeys('options', options, QUERY_KEYS);
   const { userId, namespace } = options as Partial<SearchOptions>;
   checkName('userId', userId);
   if (namespace !== undefined) checkName('namespace', namespace);

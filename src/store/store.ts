@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Statement } from 'better-sqlite3';
 import { type Embedder, checkEmbedders } from '../embedders/embedder.js';
-import { checkKeys, invalidArgument } from '../engine/errors.js';
+import { onlyKeys, invalidArgument } from '../engine/errors.js';
 import { embedderInUse } from '../sqlite/models.js';
 import type { OpenTable } from '../sqlite/open-table.js';
 import { checkQuery } from '../sqlite/search-options.js';
@@ -89,7 +89,7 @@ export class Store {
    */
   async add(memory: NewMemory): Promise<Written> {
     if (typeof memory !== 'object' || memory === null) throw invalidArgument('memory', 'an object', memory);
-    checkKeys('memory', memory, MEMORY_KEYS);
+    onlyKeys('memory', memory, MEMORY_KEYS);
     checkName('userId', memory.userId);
     const content = checkContent('content', memory.content);
     checkMemoryOptions(memory);
@@ -155,7 +155,7 @@ export class Store {
  */
 export function openStore(options: StoreOptions): Store {
   if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
-  checkKeys('options', options, ['path', 'embedder']);
+  onlyKeys('options', options, ['path', 'embedder']);
   const { path, embedder } = options;
   if (typeof path !== 'string' || path === '' || path === ':memory:') {
     throw invalidArgument('path', 'the path of a database file', path);

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { TreadleError, checkKeys, invalidArgument } from '../engine/errors.js';
+import { TreadleError, onlyKeys, invalidArgument } from '../engine/errors.js';
 import type { UserId } from '../sqlite/layout.js';
 import type { SqliteTable } from '../sqlite/sqlite-table.js';
 import { type MemoryOptions, checkContent, checkMemoryOptions, checkName } from '../store/memory.js';
@@ -137,9 +137,6 @@ function schema<Input, Output>(check: (value: unknown) => Output): StandardSchem
 }
 
 function object(value: unknown, keys: readonly string[]): object {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidArgument('input', 'an object', value);
-  }
-  checkKeys('input', value, keys);
-  return value;
+  onlyKeys('input', value, keys);
+  return value as object;
 }

@@ -1,4 +1,4 @@
-import { checkKeys } from '../engine/errors.js';
+import { onlyKeys } from '../engine/errors.js';
 import { type TaskType, taskModule, taskType } from '../engine/task-type.js';
 import { MEMORIES } from '../store/memory.js';
 import type embedBatch from './embed-batch.js';
@@ -36,7 +36,7 @@ const EMBED_CHUNK = { min: 8, max: 500 };
  */
 export function memoryTasks(options: MemoryTasksOptions): MemoryTasks {
   const data = checkTableData(options);
-  checkKeys('options', options, DATA_KEYS);
+  onlyKeys('options', options, DATA_KEYS);
   return {
     embed_batch: taskType(taskModule<typeof embedBatch>(new URL('./embed-batch.js', import.meta.url)), {
       input: embedBatchInput,

@@ -1,4 +1,4 @@
-import { checkKeys } from '../engine/errors.js';
+import { onlyKeys } from '../engine/errors.js';
 import type { UserId } from '../sqlite/layout.js';
 import { type SqliteTable, TABLE_KEYS, checkTable } from '../sqlite/sqlite-table.js';
 import { DATA_KEYS, type TableTasks, type TableTasksOptions, checkTableData, tableTasks } from './table-tasks.js';
@@ -23,7 +23,7 @@ const KEYS: readonly string[] = [...TABLE_KEYS, ...DATA_KEYS];
  */
 export function sqliteTasks(options: SqliteTasksOptions): SqliteTasks {
   const data = checkTableData(options);
-  checkKeys('options', options, KEYS);
+  onlyKeys('options', options, KEYS);
   const table = checkTable(options);
   return { ...tableTasks<UserId>(table, { ...data, table }) };
 }

@@ -198,7 +198,7 @@ describe('transformersModel()', () => {
     [{ model: 'a/b', batchSize: 1.5 }, 'Expected `batchSize` to be an integer >= 1, got 1.5 (number)'],
     [{ model: 'a/b', cacheDir: '' }, 'Expected `cacheDir` to be the path of a folder, got "" (string)'],
     [{ model: 'a/b', allowDownload: 1 }, 'Expected `allowDownload` to be a boolean, got 1 (number)'],
-    [{ model: 'a/b', quantized: true }, 'Expected `options` to be an object with keys of model, '],
+    [{ model: 'a/b', quantized: true }, 'Expected `options` to have only model, '],
     [{ model: '/nowhere' }, `Expected the model's file ${join('/nowhere', 'config.json')} to exist`],
   ])('says what is wrong with %j', async (options, message) => {
     const given = options as unknown as TransformersOptions;

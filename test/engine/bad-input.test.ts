@@ -52,7 +52,7 @@ describe('submit refuses', () => {
 
   it('a key that it does not know', async () => {
     const { submit, unchanged } = await oneWaiting();
-    const error = await expectRefused(() => submit({ ressourceId: 'x' }), 'submit options', '"ressourceId"');
+    const error = await expectRefused(() => submit({ ressourceId: 'x' }), 'submit options', '`ressourceId`');
     expect(error.message).toContain('resourceId');
     unchanged();
   });

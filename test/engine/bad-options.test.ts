@@ -62,8 +62,8 @@ describe('the constructor refuses', () => {
   ])('a key that it does not know: %s', async (key, options) => {
     const error = await expectRefused(
       () => construct({ types: testTypes(), ...options }),
-      'an object with keys of',
-      `"${key}"`,
+      'to have only',
+      `\`${key}\``,
     );
     expect(error.message).toContain('max');
   });
@@ -142,8 +142,8 @@ describe('taskType refuses', () => {
   });
 
   it('a key that it does not know', async () => {
-    await expectRefused(() => taskType(module, untyped({ timeout: 5 })), 'an object with keys of', '"timeout"');
-    await expectRefused(() => taskType(module, untyped({ chunk: { size: 5 } })), 'chunk', '"size"');
+    await expectRefused(() => taskType(module, untyped({ timeout: 5 })), 'to have only', '`timeout`');
+    await expectRefused(() => taskType(module, untyped({ chunk: { size: 5 } })), 'chunk', '`size`');
   });
 
   it.each(NO_OBJECT)('a policy that is none: %s', async (shown, policy) => {

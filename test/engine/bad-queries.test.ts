@@ -37,7 +37,7 @@ describe.each(['get', 'cancel'] as const)('%s refuses', (method) => {
 
   it('a scope with a key that it does not know, or a slip would show the tasks of everybody', async () => {
     const { tasks, waiting, unchanged } = await oneWaiting();
-    await expectRefused(() => tasks[method](waiting.id, untyped({ ownr: 'you' })), 'scope', '"ownr"');
+    await expectRefused(() => tasks[method](waiting.id, untyped({ ownr: 'you' })), 'scope', '`ownr`');
     unchanged();
   });
 });
@@ -61,7 +61,7 @@ describe('list refuses', () => {
 
   it('a key that it does not know, and options that are none', async () => {
     const { tasks } = await oneWaiting();
-    await expectRefused(() => tasks.list(untyped({ state: 'pending' })), 'list options', '"state"');
+    await expectRefused(() => tasks.list(untyped({ state: 'pending' })), 'list options', '`state`');
     for (const [shown, options] of NO_OBJECT)
       await expectRefused(() => tasks.list(untyped(options)), 'list options', shown);
   });
@@ -80,7 +80,7 @@ describe('takeResults refuses', () => {
       await expectRefused(() => tasks.takeResults('g', { owner: untyped(owner) }), 'owner', shown);
     for (const [shown, scope] of NO_OBJECT)
       await expectRefused(() => tasks.takeResults('g', untyped(scope)), 'scope', shown);
-    await expectRefused(() => tasks.takeResults('g', untyped({ ownr: 'me' })), 'scope', '"ownr"');
+    await expectRefused(() => tasks.takeResults('g', untyped({ ownr: 'me' })), 'scope', '`ownr`');
     expect(tasks.takeResults('g', { owner: 'me' }).map(({ id }) => id)).toEqual([waiting.id]);
   });
 });
@@ -115,7 +115,7 @@ describe('the other calls refuse', () => {
     const { tasks, unchanged } = await oneWaiting();
     for (const [shown, options] of NO_OBJECT)
       await expectRefused(() => tasks.close(untyped(options)), 'close options', shown);
-    await expectRefused(() => tasks.close(untyped({ timeout: 5 })), 'close options', '"timeout"');
+    await expectRefused(() => tasks.close(untyped({ timeout: 5 })), 'close options', '`timeout`');
     unchanged();
   });
 });

@@ -1,6 +1,6 @@
 import { isAbsolute, resolve } from 'node:path';
-import { invalidArgument } from '../../engine/errors.js';
-import { integer, onlyKeys } from '../../engine/options.js';
+import { invalidArgument, onlyKeys } from '../../engine/errors.js';
+import { integer } from '../../engine/options.js';
 
 /** How the numbers of a model are kept. Each is a file of its own: `onnx/model.onnx`, `onnx/model_quantized.onnx` … */
 export type TransformersDtype = 'fp32' | 'fp16' | 'q8' | 'int8' | 'uint8' | 'q4' | 'q4f16' | 'bnb4';
