@@ -1,3 +1,4 @@
+import { LOWEST } from './row-windows.js';
 import { type UserId, boundUser } from './layout.js';
 import { modelInUse, modelsInUse, useModel } from './models.js';
 import type { OpenTable } from './open-table.js';
@@ -14,8 +15,6 @@ export class MigrationSuperseded extends Error {
     );
   }
 }
-
-const LOWEST = -(2n ** 63n);
 
 /** Whose vectors are brought to which model, and the name of the migration: its task's id. */
 export interface Migration {

@@ -7,6 +7,9 @@ export interface RowWindow {
   readonly upTo: bigint;
 }
 
+/** The lowest number that a row can have; no row is expected to have it. */
+export const LOWEST: bigint = -(2n ** 63n);
+
 /** Which rows windows are cut from. */
 export interface WindowSource {
   /** About how many rows each has. */
@@ -27,8 +30,6 @@ const MAX_WINDOWS = 50_000;
 
 // Where no more than every fifth number is unused, windows of equally many numbers have about equally many rows.
 const DENSE = 1.25;
-
-const LOWEST = -(2n ** 63n);
 
 /**
  * Cuts the rows into windows of about `rows.min` to `rows.max` rows each (more where there would be too many windows),

@@ -1,3 +1,4 @@
+import { LOWEST } from './row-windows.js';
 import Database from 'better-sqlite3';
 import { BUSY_TIMEOUT_MS } from './connection.js';
 import { DEFAULT_TOKENIZER, createIndex } from './fts-index.js';
@@ -17,8 +18,6 @@ const COPIED_ROWS = { data: 800, idx: 5_000, docsize: 20_000 } as const;
 const REMOVED_PAGES = 2_000;
 const EMPTIED_PAGES = 8_000;
 const KEYS = { data: ['id'], idx: ['segid', 'term'], docsize: ['id'] } as const;
-
-const LOWEST = -(2n ** 63n);
 
 const STOPPED = Symbol('stopped');
 

@@ -1,3 +1,4 @@
+import { LOWEST } from './row-windows.js';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Statement } from 'better-sqlite3';
 import { BestRows, type ScoredRow } from './best-rows.js';
@@ -12,7 +13,6 @@ const STEP_ROWS = 384n;
 // After so long the thread is given to others for a turn of the event loop.
 const TURN_MS = 4;
 
-const LOWEST = -(2n ** 63n);
 const HIGHEST = 2n ** 63n - 1n;
 
 /** Cosine search: compares with each vector in scope. Call it in a read transaction, which lasts until it is done. */

@@ -1,3 +1,4 @@
+import { LOWEST } from '../sqlite/row-windows.js';
 import { type Embedder, embedTexts } from '../embedders/embedder.js';
 import {
   type Migration,
@@ -41,8 +42,6 @@ const REMOVED_ROWS = 200;
 // While others write all the time there is always a row or two left. After so many tries those are embedded under the
 // write lock; never more of them than are embedded at once anyway.
 const MAX_TRIES = 200;
-
-const LOWEST = -(2n ** 63n);
 
 /** Takes over, and returns the windows of rows that may lack the new vector. */
 export async function planMigration(

@@ -1,3 +1,4 @@
+import { LOWEST } from '../sqlite/row-windows.js';
 import { currentIndex } from '../sqlite/fts-index.js';
 import { type UserId, boundUser, scopeToken } from '../sqlite/layout.js';
 import type { OpenTable } from '../sqlite/open-table.js';
@@ -8,8 +9,6 @@ import { Tally } from '../sqlite/tally.js';
 import { type TableContext, openTableOf } from './table-data.js';
 
 const ORPHANS_AT_A_TIME = 50;
-const LOWEST = -(2n ** 63n);
-
 /**
  * Indexes the rows of one user in these windows anew, in the index that answers: one short transaction a window, in which
  * each entry is removed and made again. Between two of them the index is whole. Which rows those are is found without the
