@@ -8,6 +8,9 @@ export { type SettledHook } from './engine/hooks.js';
 export { type Items } from './engine/item-source.js';
 export { type TaskManagerOptions } from './engine/options.js';
 export { type SubmitOptions, type SubmitPolicy, type TaskResult } from './engine/submission.js';
+export { type Backoff, type BackoffOptions } from './engine/retry-policy.js';
+export { Reconciler, type ReconcilerStatus } from './engine/reconciler.js';
+export { type RerunOptions } from './engine/rerun.js';
 export { TaskHandle } from './engine/task-handle.js';
 export { type TaskFilter } from './engine/task-index.js';
 export { type ListOptions, type OwnerScope, type TaskPage } from './engine/records.js';
@@ -16,6 +19,8 @@ export {
   type CancelledRecord,
   type CancellingRecord,
   type CompletedRecord,
+  type FailedItem,
+  type FailedItems,
   type FailedRecord,
   type PendingRecord,
   type ProgressSnapshot,

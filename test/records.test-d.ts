@@ -1,4 +1,5 @@
 import type {
+  CompletedRecord,
   FailedRecord,
   RunningRecord,
   SettledRecord,
@@ -9,6 +10,7 @@ import type {
   TaskStatus,
   TaskType,
   TreadleError,
+  TreadleErrorCode,
 } from 'treadle';
 import { describe, expectTypeOf, it } from 'vitest';
 
@@ -34,7 +36,9 @@ describe('records', () => {
     const tasks = {} as TaskManager<Record<string, TaskType>>;
     expectTypeOf(await ({} as TaskHandle).settled()).toEqualTypeOf<SettledRecord>();
     tasks.onSettled((record) => expectTypeOf(record).toEqualTypeOf<SettledRecord>());
-    tasks.on('completed', (record) => expectTypeOf(record).toEqualTypeOf<SettledRecord>());
+    tasks.on('completed', (record) => expectTypeOf(record).toEqualTypeOf<CompletedRecord>());
+    tasks.on('failed', (record) => expectTypeOf(record.error.code).toEqualTypeOf<TreadleErrorCode>());
+    tasks.on('cancelled', (record) => expectTypeOf(record.error).toEqualTypeOf<null>());
     tasks.on('running', (record) => expectTypeOf(record).toEqualTypeOf<TaskRecord>());
     tasks.on('log', ({ taskId, at }) => expectTypeOf([taskId, at]).toEqualTypeOf<(string | number)[]>());
     // @ts-expect-error there is no such event

@@ -165,7 +165,11 @@ export class ChunkRunner implements ContextHost {
       default:
         return steps.each === undefined
           ? runItems(steps, itemsOf(member), context, input)
-          : eachItem(steps.each, itemsOf(member), context, input, { from: member.from, boxMs: message.boxMs });
+          : eachItem(steps.each, itemsOf(member), context, input, {
+              from: member.from,
+              boxMs: message.boxMs,
+              skips: this.#typeOf(message.type).skipsItems,
+            });
     }
   }
 
@@ -214,11 +218,12 @@ export class ChunkRunner implements ContextHost {
 
 /** What the host must know of a module that it never loads. */
 function shapeOf(definition: Definition): ModuleShape {
-  if (definition.kind === 'task') return { kind: 'task', plan: false, finish: false, cleanup: false };
-  const { plan, finish, cleanup } = definition.steps;
+  if (definition.kind === 'task') return { kind: 'task', plan: false, each: false, finish: false, cleanup: false };
+  const { plan, each, finish, cleanup } = definition.steps;
   return {
     kind: 'batch',
     plan: plan !== undefined,
+    each: each !== undefined,
     finish: finish !== undefined,
     cleanup: cleanup !== undefined,
   };

@@ -74,6 +74,11 @@ const ENTRY_BYTES = 8;
 /** Whether a value is larger than `limit` bytes when serialised, roughly. Stops counting at the limit. */
 export function exceedsBytes(value: unknown, limit: number): boolean {
   if (typeof value !== 'object' || value === null) return typeof value === 'string' && value.length > limit;
+  return bytesUpTo(value, limit) > limit;
+}
+
+/** How many bytes a value takes when serialised, roughly; Infinity where that is more than `limit`. */
+export function bytesUpTo(value: unknown, limit: number): number {
   let left = limit;
   const seen = new Set<object>();
 
@@ -100,8 +105,8 @@ export function exceedsBytes(value: unknown, limit: number): boolean {
   }
 
   try {
-    return spend(value);
+    return spend(value) ? Infinity : limit - left;
   } catch {
-    return true;
+    return Infinity;
   }
 }

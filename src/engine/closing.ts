@@ -1,5 +1,6 @@
 import type { Clock, StopTimer } from './clock.js';
 import { deferred } from './deferred.js';
+import type { Hooks } from './hooks.js';
 import type { Lanes } from './lanes.js';
 import type { Scheduler } from './scheduler.js';
 
@@ -10,7 +11,7 @@ export interface CloseOptions {
 
 /** What closing a manager cut short. */
 export interface CloseReport {
-  /** Ids of tasks that never started. */
+  /** Ids of tasks that waited, for their start or for another attempt. */
   readonly cancelled: readonly string[];
   /** Ids of tasks that were running at the deadline and were stopped. */
   readonly interrupted: readonly string[];
@@ -26,6 +27,7 @@ export class Closing {
   readonly #scheduler: Scheduler;
   readonly #lanes: Lanes;
   readonly #clock: Clock;
+  readonly #hooks: Hooks;
   readonly #onClosed: () => void;
   #cancelled: string[] = [];
   readonly #interrupted: string[] = [];
@@ -35,9 +37,10 @@ export class Closing {
   #stopDeadline: StopTimer = () => {};
   #deadlineAt = Infinity;
 
-  constructor(scheduler: Scheduler, lanes: Lanes, clock: Clock, onClosed: () => void) {
+  constructor(scheduler: Scheduler, lanes: Lanes, hooks: Hooks, clock: Clock, onClosed: () => void) {
     this.#scheduler = scheduler;
     this.#lanes = lanes;
+    this.#hooks = hooks;
     this.#clock = clock;
     this.#onClosed = onClosed;
   }
@@ -56,11 +59,11 @@ export class Closing {
   }
 
   async #close(): Promise<CloseReport> {
-    const waiting = [...this.#scheduler.pending];
+    const waiting = [...this.#scheduler.waitingTasks()];
     this.#cancelled = waiting.map((task) => task.id);
     for (const task of waiting) {
-      this.#scheduler.pending.remove(task);
-      task.settle({ status: 'cancelled' });
+      // One may have been cancelled by what hears of another.
+      if (this.#scheduler.remove(task)) task.settle({ status: 'cancelled' });
     }
     // A paused task could never end.
     this.#scheduler.paused = false;
@@ -80,6 +83,7 @@ export class Closing {
     const alive = [...this.#scheduler.inProgress.keys()];
     await this.#lanes.close();
     for (const execution of this.#scheduler.inProgress.values()) execution.proceed();
+    await this.#hooks.allCalled();
     this.#done = true;
     this.#onClosed();
     return { cancelled: this.#cancelled, interrupted: this.#interrupted, alive };

@@ -16,6 +16,7 @@ export interface Range extends Iterable<number> {
 
 const RANGE = Symbol.for('treadle.range');
 const DEFINITION = Symbol.for('treadle.definition');
+const PERMANENT = Symbol.for('treadle.permanent');
 
 /**
  * Items that are the whole numbers from `from` (inclusive) to `to` (exclusive).
@@ -42,6 +43,25 @@ export function range(from: number, to: number): Range {
 /** True for what {@link range} returned. */
 export function isRange(value: unknown): value is Range {
   return typeof value === 'object' && value !== null && RANGE in value;
+}
+
+/**
+ * Marks an error as one that another attempt would only meet again: the work is not retried. Returns the same error.
+ *
+ * @example throw permanent(new Error('No such model'));
+ * @throws TypeError when it is given no object.
+ */
+export function permanent<Thrown extends object>(error: Thrown): Thrown {
+  if ((typeof error !== 'object' && typeof error !== 'function') || error === null) {
+    throw new TypeError(`Expected \`permanent\` to be given an error, got ${describeValue(error)}`);
+  }
+  Object.defineProperty(error, PERMANENT, { value: true, configurable: true });
+  return error;
+}
+
+/** True for what {@link permanent} returned, also by another copy of this package. */
+export function isPermanent(thrown: unknown): boolean {
+  return typeof thrown === 'object' && thrown !== null && (thrown as { [PERMANENT]?: unknown })[PERMANENT] === true;
 }
 
 /** What a function of a task module is given besides its input. */

@@ -7,10 +7,13 @@ export type TreadleErrorCode =
   | 'TASK_FAILED'
   | 'TASK_CANCELLED'
   | 'TASK_TIMEOUT'
+  | 'TASK_EXPIRED'
   | 'WORKER_EXITED'
   | 'WORKER_OUT_OF_MEMORY'
   | 'TASK_MODULE_FAILED'
   | 'UNSERIALIZABLE'
+  | 'TASK_NOT_FOUND'
+  | 'NOT_RERUNNABLE'
   | 'CLOSED';
 
 export interface TreadleErrorOptions {

@@ -1,4 +1,4 @@
-import type { SettledRecord, TaskRecord } from './task-record.js';
+import type { CancelledRecord, CompletedRecord, FailedRecord, TaskRecord } from './task-record.js';
 
 /** A line that a task logged, for the user's logger. Bounded and without secrets. */
 export interface LogEvent {
@@ -16,9 +16,9 @@ export interface TaskEvents {
   /** A one-piece task failed and waits to be run again. */
   retrying: [record: TaskRecord];
   cancelling: [record: TaskRecord];
-  completed: [record: SettledRecord];
-  failed: [record: SettledRecord];
-  cancelled: [record: SettledRecord];
+  completed: [record: CompletedRecord];
+  failed: [record: FailedRecord];
+  cancelled: [record: CancelledRecord];
   /** At most ten times a second for each task in progress, and none after its last event. */
   progress: [record: TaskRecord];
   log: [event: LogEvent];

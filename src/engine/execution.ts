@@ -1,14 +1,18 @@
 import { boxMsOf } from './chunk.js';
+import { ChunkQueue } from './chunk-queue.js';
 import type { Clock, StopTimer } from './clock.js';
+import { range } from './define-task.js';
 import { deferred } from './deferred.js';
 import { TreadleError } from './errors.js';
 import { type ItemSource, type Items, itemSource, rangeSource } from './item-source.js';
 import { ItemWork } from './item-work.js';
-import type { Chunk, Flight, Lanes, Outcome } from './lanes.js';
+import type { Chunk, Lanes, Outcome } from './lanes.js';
 import { CLEANUP_TIMEOUT_MS } from './options.js';
 import { type InputMessage, type Notes, type Phase, reviveThrown, serializeThrown } from './protocol.js';
-import { NO_INPUT, errorOfUnsendable, packInput } from './task-input.js';
-import { errorOfLost, errorOfThrown, errorOfTimeout } from './task-failure.js';
+import { Retries } from './retry-policy.js';
+import { TaskFlights } from './task-flights.js';
+import { NO_INPUT, errorOfUnsendable, isInputUnsendable, packInput } from './task-input.js';
+import { errorOfLost, errorOfSilence, errorOfThrown, errorOfTimeout } from './task-failure.js';
 import type { Settlement, StopReason, Task } from './task.js';
 import type { TaskMessage } from './task-record.js';
 import type { ResolvedTaskType } from './task-type.js';
@@ -16,12 +20,19 @@ import type { ResolvedTaskType } from './task-type.js';
 export interface ExecutionHost {
   readonly lanes: Lanes;
   readonly clock: Clock;
+  readonly random: () => number;
   readonly threads: () => number;
+  /** The manager is closing: what gave its slot back would not get one again. */
+  readonly closing: () => boolean;
   /** It may have a chunk to send. */
   onReady(execution: Execution): void;
   /** It goes on after it had nothing to send, and nothing in flight. */
   onRested(execution: Execution): void;
+  /** It is over without having settled the task, which is to be tried again after `delayMs`. */
+  onRetry(task: Task, delayMs: number): void;
   onMessages(task: Task, messages: readonly TaskMessage[]): void;
+  /** A function of the user's failed. */
+  onError(error: unknown): void;
 }
 
 // A chunk that a thread died under before beginning it is sent again at no cost, but not for ever.
@@ -42,27 +53,32 @@ export class Execution {
    */
   usedMs = 0;
   readonly #host: ExecutionHost;
-  readonly #flights: { readonly flight: Flight; readonly chunk: Chunk }[] = [];
+  readonly #flights: TaskFlights;
+  readonly #retries: Retries;
   readonly #leave: () => void;
   readonly #input: InputMessage;
   #phase: Exclude<Phase, 'load'> | 'over' = 'run';
   /** Null for work in one piece, and until a plan has come back. */
   #items: ItemWork | null = null;
   /** Chunks to send before new ones are cut. */
-  #again: Chunk[] = [];
+  readonly #again: ChunkQueue;
   /** Some of the task's own code has run, so there may be something to clean up. */
   #ran = false;
   /** When it was told to stop, everything had been sent already. */
   #cutAll = false;
   /** How it will end, once known; it settles after `cleanup`. */
   #end: Settlement | null = null;
-  #stopGrace: StopTimer | null = null;
+  /** Why its time is up. */
+  #timeout: TreadleError | null = null;
   #stopTimeout: StopTimer | null = null;
 
   constructor(task: Task, type: ResolvedTaskType, host: ExecutionHost) {
     this.task = task;
     this.type = type;
     this.#host = host;
+    this.#flights = new TaskFlights(host.clock, type.policy.killable);
+    this.#again = new ChunkQueue(host.clock, () => this.#onDue());
+    this.#retries = new Retries(type.policy, host.random, (error) => host.onError(error));
     const left = deferred<void>();
     this.left = left.promise;
     this.#leave = left.resolve;
@@ -88,21 +104,31 @@ export class Execution {
   }
 
   get inFlight(): number {
-    return this.#flights.length;
+    return this.#flights.size;
   }
 
   /** How many more lanes it could use now. */
   get wants(): number {
     if (this.#phase === 'over') return 0;
     if (this.stopping && this.#phase !== 'cleanup') return 0;
-    if (this.#phase !== 'run' || this.#items === null) return this.#flights.length === 0 ? 1 : 0;
-    const spare = this.type.policy.parallelism - this.#flights.length;
+    if (this.#phase !== 'run' || this.#items === null) {
+      return this.#flights.size === 0 && this.#again.waiting === 0 ? 1 : 0;
+    }
+    const spare = this.type.policy.parallelism - this.#flights.size;
     if (spare <= 0) return 0;
-    if (this.#items.allCut) return Math.min(spare, this.#again.length);
+    if (this.#items.allCut) return Math.min(spare, this.#again.due);
     return Math.min(spare, this.#host.threads());
   }
 
-  /** Looks what comes next: after admission, and when the lanes have closed. */
+  /** It has a slot now. */
+  begin(): void {
+    const refusal = this.type.breaker.refusal(this.task.identity, this.#host.clock.monotonic());
+    if (refusal !== null && this.#items === null) this.#onFailed(this.#wholeChunk(), refusal);
+    else if (refusal !== null) this.#fail(refusal);
+    this.#advance();
+  }
+
+  /** Looks what comes next. Where nothing has changed, nothing happens. */
   proceed(): void {
     this.#advance();
   }
@@ -121,12 +147,11 @@ export class Execution {
       this.#startTimeout();
     }
     const flight = this.#host.lanes.send(chunk, (notes) => this.#onNotes(notes));
-    const flying = { flight, chunk };
-    this.#flights.push(flying);
-    if (chunk.phase === 'cleanup') this.#killLater(CLEANUP_TIMEOUT_MS);
+    const flying = this.#flights.add(flight, chunk);
+    if (chunk.phase === 'cleanup') this.#flights.killAfter(CLEANUP_TIMEOUT_MS);
     void flight.outcome.then((outcome) => {
       this.usedMs += (outcome.ms - chargeMs) * price;
-      this.#flights.splice(this.#flights.indexOf(flying), 1);
+      this.#flights.remove(flying);
       this.#onOutcome(chunk, outcome);
       this.#advance();
     });
@@ -138,29 +163,46 @@ export class Execution {
     if (this.stopping || this.#phase === 'over') return;
     const { task } = this;
     task.stopping = reason;
-    this.#cutAll = this.#items?.allCut === true && this.#again.length === 0;
-    this.#again = [];
+    this.#cutAll = this.#items?.allCut === true && this.#again.size === 0;
+    this.#again.clear();
     this.#items?.close();
     if (reason === 'cancel' && task.status === 'running') task.transition('cancelling');
     else task.touch();
-    for (const { flight } of this.#flights) flight.cancel();
-    this.#killLater(this.type.policy.cancelGraceMs);
+    this.#flights.stop(this.type.policy.cancelGraceMs);
     this.#advance();
   }
 
   /** Stops without grace. Types that must not be killed are only asked. */
   interrupt(): void {
     this.stop('cancel');
-    this.#kill();
+    this.#flights.kill();
+  }
+
+  /** Fails it because it has waited too long; one that has begun goes on. */
+  expire(error: TreadleError): void {
+    if (this.task.startedAt !== null) return;
+    this.#fail(error);
+    this.#advance();
+  }
+
+  /** For how long one of its chunks has shown no sign of life, in milliseconds. */
+  get silentMs(): number {
+    return this.#flights.silentMs();
+  }
+
+  /** Stops it like a timeout where a chunk has been silent for longer than its type allows. */
+  checkHeartbeat(): void {
+    const { heartbeatTimeoutMs } = this.type.policy;
+    if (heartbeatTimeoutMs === Infinity || this.#phase === 'cleanup' || this.silentMs <= heartbeatTimeoutMs) return;
+    this.#timeOut(errorOfSilence(this.task.identity, heartbeatTimeoutMs));
   }
 
   /** Takes in what the lanes have counted. */
   sample(): void {
     const { progress } = this.task;
     let done = 0;
-    for (const { flight, chunk } of this.#flights) {
+    for (const { chunk, counted } of this.#flights.sample()) {
       if (chunk.phase !== 'run' && !(chunk.phase === 'plan' && this.type.shape?.kind !== 'batch')) continue;
-      const counted = flight.sample();
       if (this.#items !== null) {
         done += clamp(counted.done, chunk.to - chunk.from);
       } else {
@@ -172,7 +214,7 @@ export class Execution {
   }
 
   #begin(items: Items<unknown>): void {
-    const events = { onReady: () => this.#onItemsCame(), onError: (error: unknown) => this.#onItemsFailed(error) };
+    const events = { onReady: () => this.#onDue(), onError: (error: unknown) => this.#onItemsFailed(error) };
     try {
       this.#useSource(itemSource(items, events));
     } catch (error) {
@@ -180,8 +222,9 @@ export class Execution {
     }
   }
 
-  #onItemsCame(): void {
-    if (this.#flights.length === 0) this.#host.onRested(this);
+  /** There is something to send again. */
+  #onDue(): void {
+    if (this.#flights.size === 0) this.#host.onRested(this);
     this.#advance();
   }
 
@@ -199,12 +242,12 @@ export class Execution {
 
   #useSource(source: ItemSource): void {
     this.#phase = 'run';
-    this.#items = new ItemWork(source, this.type.policy.chunk);
+    this.#items = new ItemWork(source, this.task, this.type.policy, this.#again, this.#retries);
     this.task.progress.setTotal(source.total);
   }
 
   #next(): Chunk | null {
-    const again = this.#again.shift();
+    const again = this.#again.take();
     if (again !== undefined) return again;
     if (this.#phase === 'run' && this.#items !== null) {
       const cut = this.#items.cut(this.#host.threads());
@@ -221,12 +264,18 @@ export class Execution {
       phase: this.#phase as Phase,
       // Chunks of items have a budget each.
       attempt: this.#items === null ? this.task.attempt : 1,
+      failures: this.#items === null ? this.task.attempt - 1 : 0,
       resends: 0,
       input: this.#input,
       describe: this.type.shape === null,
       boxMs: boxMsOf(this.type.policy.chunk),
       ...work,
     };
+  }
+
+  /** All that there is before there are items. */
+  #wholeChunk(): Chunk {
+    return this.#chunk({ from: 0, to: 0 });
   }
 
   #onNotes(notes: Notes): void {
@@ -240,81 +289,136 @@ export class Execution {
     this.#ran ||=
       !(outcome.kind === 'lost' && outcome.loading) &&
       !(outcome.kind === 'threw' && outcome.code === 'TASK_MODULE_FAILED');
+    this.#tellBreaker(outcome);
     if (chunk.phase === 'cleanup') return this.#onCleanedUp(outcome);
     switch (outcome.kind) {
       case 'returned':
         return this.#onReturned(chunk, outcome);
       case 'planned':
         return this.#onPlanned(outcome.items);
-      case 'threw':
-        return this.#onFailed(chunk, errorOfThrown(this.task.identity, outcome), this.type.policy.retries);
-      case 'lost': {
-        if (this.stopping) return;
-        // Nor does a module have to have done it that was being loaded when the thread died, unless it happens again.
-        if (!outcome.claimed && chunk.resends < (outcome.loading ? 1 : MAX_RESENDS)) {
-          this.#again.push({ ...chunk, resends: chunk.resends + 1 });
-          return;
-        }
-        const ofBatch = this.#items !== null || (chunk.phase === 'plan' && this.type.shape?.kind === 'batch');
-        const retries = Math.max(this.type.policy.retries, ofBatch ? 1 : 0);
-        return this.#onFailed(chunk, errorOfLost(this.task.identity, outcome), retries);
+      case 'threw': {
+        const error = errorOfThrown(this.task.identity, outcome);
+        const ofItems = this.#itemsOf(chunk);
+        return ofItems === null
+          ? this.#onFailed(chunk, error)
+          : this.#failUnlessNull(ofItems.threw(chunk, outcome, error));
       }
-      case 'unsendable':
-        return this.#fail(errorOfUnsendable(this.task, chunk, outcome.error));
+      case 'lost':
+        return this.#onLost(chunk, outcome);
+      case 'unsendable': {
+        const error = errorOfUnsendable(this.task, chunk, outcome.error);
+        return isInputUnsendable(this.task, chunk) ? this.#fail(error) : this.#onFailed(chunk, error);
+      }
       case 'stopped':
         // Only work that was told to stop answers so.
-        if (!this.stopping) this.#again.push(chunk);
+        if (!this.stopping) this.#again.add(chunk);
         return;
     }
   }
 
-  #onReturned(chunk: Chunk, outcome: Outcome & { kind: 'returned' }): void {
-    if (chunk.phase !== 'run' || this.#items === null) {
-      // One piece, or `finish`: the work is done, whoever asked to stop it meanwhile.
-      if (this.task.stopping === null || this.task.stopping === 'cancel') {
-        const noFinish = chunk.phase === 'finish' && this.type.shape?.finish === false;
-        this.#end ??= { status: 'completed', value: noFinish ? this.#items?.results() : outcome.value };
-      }
-      return;
+  /** A module that fails, or kills threads, again and again is kept away from them for a while. */
+  #tellBreaker(outcome: Outcome): void {
+    const { breaker } = this.type;
+    const nowMs = this.#host.clock.monotonic();
+    if (outcome.kind === 'lost') {
+      const itsOwn = (outcome.claimed || outcome.loading) && outcome.reason !== 'killed';
+      if (itsOwn) breaker.failed(errorOfLost(this.task.identity, outcome), nowMs);
+    } else if (outcome.kind === 'threw' && outcome.code === 'TASK_MODULE_FAILED') {
+      breaker.failed(errorOfThrown(this.task.identity, outcome), nowMs);
+    } else if (outcome.kind !== 'unsendable' && outcome.kind !== 'stopped') {
+      breaker.succeeded();
     }
-    const sent = chunk.to - chunk.from;
-    this.#items.record(chunk.from, sent, outcome);
-    this.task.progress.acknowledge(outcome.done);
-    if (outcome.done < sent && !this.stopping) this.#again.push(restOf(chunk, outcome.done));
+  }
+
+  #onReturned(chunk: Chunk, outcome: Outcome & { kind: 'returned' }): void {
+    const items = this.#itemsOf(chunk);
+    if (items !== null) return items.returned(chunk, outcome);
+    // One piece, or `finish`: the work is done, whoever asked to stop it meanwhile.
+    if (this.task.stopping === null || this.task.stopping === 'cancel') {
+      const noFinish = chunk.phase === 'finish' && this.type.shape?.finish === false;
+      this.#end ??= { status: 'completed', value: noFinish ? this.#items?.results() : outcome.value };
+    }
+  }
+
+  /** The items of the task, where the chunk is one of items. */
+  #itemsOf(chunk: Chunk): ItemWork | null {
+    return chunk.phase === 'run' ? this.#items : null;
   }
 
   #onPlanned(items: readonly unknown[] | { readonly from: number; readonly to: number }): void {
     if (this.stopping) return;
+    const { work } = this.task;
+    if (this.type.policy.keepsInput && work !== null) {
+      this.task.work = { ...work, planned: 'from' in items ? range(items.from, items.to) : items };
+    }
     if ('from' in items) this.#useSource(rangeSource(items));
     else this.#begin(items);
   }
 
-  /** A chunk failed: once more, or the end of the task. */
-  #onFailed(chunk: Chunk, error: TreadleError, retries: number): void {
-    const { task } = this;
-    if (task.stopping === 'cancel' && (chunk.phase === 'finish' || this.#items === null)) {
+  /** The thread died under it. */
+  #onLost(chunk: Chunk, outcome: Outcome & { kind: 'lost' }): void {
+    if (this.stopping) return;
+    // Nor does a module have to have done it that was being loaded when the thread died, unless it happens again.
+    if (!outcome.claimed && chunk.resends < (outcome.loading ? 1 : MAX_RESENDS)) {
+      return this.#again.add({ ...chunk, resends: chunk.resends + 1 });
+    }
+    const items = this.#itemsOf(chunk);
+    const several = chunk.to - chunk.from > 1;
+    if (items !== null && several && outcome.claimed) {
+      // With `each`, what it has counted says at which item it was.
+      const at = chunk.from + outcome.done;
+      return items.split(chunk, this.type.shape?.each === true && at < chunk.to ? at : null);
+    }
+    const error = errorOfLost(this.task.identity, outcome, items !== null && !several ? chunk.from : null);
+    // A batch does not fail because of one death that may have been another's doing.
+    const ofBatch = this.#items !== null || (chunk.phase === 'plan' && this.type.shape?.kind === 'batch');
+    this.#onFailed(chunk, error, ofBatch ? 1 : 0);
+  }
+
+  /** A chunk failed as a whole: once more, or the end of the task. The first `free` times it is tried again at once. */
+  #onFailed(chunk: Chunk, error: TreadleError, free = 0): void {
+    if (this.task.stopping === 'cancel' && (chunk.phase === 'finish' || this.#items === null)) {
       this.#end ??= { status: 'failed', error };
     }
     if (this.stopping) return;
-    const retriable =
-      error.code !== 'TASK_MODULE_FAILED' && error.code !== 'UNSERIALIZABLE' && error.code !== 'INVALID_ARGUMENT';
-    if (!retriable || chunk.attempt > retries) return this.#fail(error);
-    if (this.#items === null) {
-      task.attempt++;
-      this.#stopTimeout?.();
-      task.transition('pending');
+    if (this.#items !== null) return this.#failUnlessNull(this.#items.failed(chunk, error, free));
+    const delayMs = this.#retryDelayMs(chunk, error, free);
+    if (delayMs === null) this.#fail(error);
+    else this.#tryAgain(chunk, delayMs);
+  }
+
+  #retryDelayMs(chunk: Chunk, error: TreadleError, free = 0): number | null {
+    if (this.type.shape?.kind === 'task' && this.#host.closing()) return null;
+    return this.#retries.delayMs(chunk.failures, error, free);
+  }
+
+  /** Another attempt of what has no items, or none yet. Work in one piece gives its slot back until then. */
+  #tryAgain(chunk: Chunk, delayMs: number): void {
+    const { task } = this;
+    task.attempt++;
+    this.#stopTimeout?.();
+    if (this.type.shape?.kind === 'task') {
+      this.#phase = 'over';
+      this.#flights.keep();
+      this.#host.onRetry(task, delayMs);
+      this.#leave();
+    } else {
+      this.#again.add({ ...chunk, attempt: chunk.attempt + 1, failures: chunk.failures + 1 }, delayMs);
     }
-    this.#again.push({ ...chunk, attempt: chunk.attempt + 1 });
+    task.transition('pending');
+  }
+
+  #failUnlessNull(error: TreadleError | null): void {
+    if (error !== null) this.#fail(error);
   }
 
   #fail(error: TreadleError): void {
     if (this.stopping) return;
     this.#end = { status: 'failed', error };
     this.task.stopping = 'failure';
-    this.#again = [];
+    this.#again.clear();
     this.#items?.close();
-    for (const { flight } of this.#flights) flight.cancel();
-    this.#killLater(this.type.policy.cancelGraceMs);
+    this.#flights.stop(this.type.policy.cancelGraceMs);
   }
 
   #onCleanedUp(outcome: Outcome): void {
@@ -330,10 +434,10 @@ export class Execution {
   #advance(): void {
     if (this.#phase === 'over') return;
     // Nobody is left to clean up.
-    if (this.#phase === 'cleanup' && this.#flights.length === 0 && this.#host.lanes.closed) return this.#settle();
+    if (this.#phase === 'cleanup' && this.#flights.size === 0 && this.#host.lanes.closed) return this.#settle();
     // An iterator knows its total once it has ended.
     if (this.#items !== null && !this.stopping) this.task.progress.setTotal(this.#items.total);
-    if (this.#flights.length === 0 && this.#phase !== 'cleanup') {
+    if (this.#flights.size === 0 && this.#phase !== 'cleanup') {
       this.#end ??= this.#endNow();
       if (this.#end !== null) return this.#cleanUp();
     }
@@ -343,13 +447,12 @@ export class Execution {
   /** How the task ends if it ends here, with no lane at work on it. */
   #endNow(): Settlement | null {
     const { task } = this;
-    if (task.stopping === 'timeout')
-      return { status: 'failed', error: errorOfTimeout(task.identity, this.type.policy.timeoutMs) };
+    if (task.stopping === 'timeout') return this.#endOfAttempt();
     if (task.stopping === 'cancel') {
-      const everything = this.#cutAll && this.#items?.allDone === true && this.type.shape?.finish === false;
+      const everything = this.#cutAll && this.#items?.allOver === true && this.type.shape?.finish === false;
       return everything ? { status: 'completed', value: this.#items?.results() } : { status: 'cancelled' };
     }
-    if (this.#phase !== 'run' || this.#items?.allCut !== true || this.#again.length > 0) return null;
+    if (this.#phase !== 'run' || this.#items?.allCut !== true || this.#again.size > 0) return null;
     // Without a single item no thread has told yet whether there is a `finish`; sending one is harmless.
     if (this.type.shape?.finish !== false) {
       this.#phase = 'finish';
@@ -358,18 +461,30 @@ export class Execution {
     return { status: 'completed', value: this.#items.results() };
   }
 
+  /** Its time is up, and no lane works on it any more. */
+  #endOfAttempt(): Settlement | null {
+    const error = this.#timeout as TreadleError;
+    const chunk = this.#wholeChunk();
+    const delayMs = this.#items === null ? this.#retryDelayMs(chunk, error) : null;
+    if (delayMs === null) return { status: 'failed', error };
+    this.#timeout = null;
+    this.task.stopping = null;
+    this.#tryAgain(chunk, delayMs);
+    return null;
+  }
+
   #cleanUp(): void {
     const nothingToDo = this.type.shape?.cleanup === false || this.type.shape?.kind === 'task';
     if (!this.#ran || nothingToDo || this.#host.lanes.closed) return this.#settle();
-    this.#stopGrace?.();
-    this.#stopGrace = null;
+    this.#flights.keep();
     this.#phase = 'cleanup';
     this.#host.onReady(this);
   }
 
   #settle(): void {
     this.#phase = 'over';
-    this.#stopGrace?.();
+    this.#flights.keep();
+    this.#again.clear();
     this.#stopTimeout?.();
     if ('shared' in this.#input) this.#host.lanes.forget(this.task.id);
     // What was counted in flight has been acknowledged, or is lost.
@@ -382,29 +497,24 @@ export class Execution {
   }
 
   #settleTask(end: Settlement): void {
-    // What failed before anything was sent goes through `running`, as every failure does.
-    if (end.status !== 'cancelled' && this.task.status === 'pending') this.task.transition('running');
+    // Without a single item there was nothing to send.
+    if (end.status === 'completed' && this.task.status === 'pending') this.task.transition('running');
+    if (this.type.policy.keepsInput) this.task.undone = this.#items?.undone() ?? null;
     this.task.settle(end);
   }
 
   #startTimeout(): void {
-    const { timeoutMs } = this.type.policy;
-    if (timeoutMs !== Infinity) this.#stopTimeout = this.#host.clock.after(timeoutMs, () => this.stop('timeout'));
+    const timeoutMs = this.task.work?.timeoutMs ?? this.type.policy.timeoutMs;
+    if (timeoutMs === Infinity) return;
+    const error = errorOfTimeout(this.task.identity, timeoutMs);
+    this.#stopTimeout = this.#host.clock.after(timeoutMs, () => this.#timeOut(error));
   }
 
-  #killLater(ms: number): void {
-    this.#stopGrace?.();
-    this.#stopGrace = this.#host.clock.after(ms, () => this.#kill());
+  #timeOut(error: TreadleError): void {
+    if (this.stopping) return;
+    this.#timeout = error;
+    this.stop('timeout');
   }
-
-  #kill(): void {
-    if (!this.type.policy.killable) return;
-    for (const { flight } of this.#flights) flight.kill();
-  }
-}
-
-function restOf(chunk: Chunk, done: number): Chunk {
-  return { ...chunk, from: chunk.from + done, items: chunk.items?.slice(done), attempt: 1 };
 }
 
 function clamp(value: number, max: number): number {

@@ -37,15 +37,20 @@ export class History {
     this.evictExpired();
   }
 
-  /** Lets go of what is past its time. */
-  evictExpired(): void {
+  /** Lets go of what is past its time, at most `max` records; returns how many. */
+  evictExpired(max: number = Infinity): number {
     const now = this.#clock.now();
-    this.#evictBefore(this.#failed, now - this.#options.failedTtlMs);
-    this.#evictBefore(this.#others, now - this.#options.completedTtlMs);
+    const failed = this.#evictBefore(this.#failed, now - this.#options.failedTtlMs, max);
+    return failed + this.#evictBefore(this.#others, now - this.#options.completedTtlMs, max - failed);
   }
 
-  #evictBefore(list: LinkedList<SettledRecord>, before: number): void {
-    while (list.first !== null && list.first.value.completedAt < before) this.#evictFirst(list);
+  #evictBefore(list: LinkedList<SettledRecord>, before: number, max: number): number {
+    let evicted = 0;
+    while (evicted < max && list.first !== null && list.first.value.completedAt < before) {
+      this.#evictFirst(list);
+      evicted++;
+    }
+    return evicted;
   }
 
   #evictOldest(): void {

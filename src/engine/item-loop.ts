@@ -1,12 +1,20 @@
 import { type BatchSteps, isRange } from './define-task.js';
-import { refused, threw } from './member-outcome.js';
-import type { MemberMessage, MemberOutcome } from './protocol.js';
+import { refused } from './member-outcome.js';
+import {
+  type ItemFailure,
+  type MemberMessage,
+  type MemberOutcome,
+  serializeLightly,
+  serializeThrown,
+} from './protocol.js';
 import { isPromise } from './warm-things.js';
 import type { WorkerContext } from './worker-context.js';
 
 const MAX_PLANNED_ITEMS = 100_000;
 // At 64 the clock costs less than a nanosecond an item, and a sudden run of slow items is seen in time.
 const MAX_STRIDE = 64;
+// Of a chunk; the record of a task names no more.
+const MAX_WHOLE_ERRORS = 50;
 
 /** The items of a member: those that came along, or the numbers that its bounds stand for. */
 export function itemsOf(member: MemberMessage): readonly unknown[] {
@@ -38,9 +46,10 @@ export async function eachItem(
   items: readonly unknown[],
   context: WorkerContext,
   input: unknown,
-  { from, boxMs }: { from: number; boxMs: number },
+  { from, boxMs, skips }: { from: number; boxMs: number; skips: boolean },
 ): Promise<MemberOutcome> {
   const outputs: unknown[] = [];
+  const failed: ItemFailure[] = [];
   const deadline = performance.now() + boxMs;
   let looked = performance.now();
   // The clock costs more than a cheap item: look at it every `stride` items, so often that a look comes each 0.1–1 ms.
@@ -53,7 +62,16 @@ export async function eachItem(
       output = each(item, context, input);
       if (isPromise(output)) output = await output;
     } catch (error) {
-      return context.isStop(error) ? { kind: 'stopped' } : threw('TASK_FAILED', error, from + outputs.length);
+      if (context.isStop(error)) return { kind: 'stopped' };
+      const [index, done] = [from + outputs.length, outputs.length];
+      if (!skips) {
+        return { kind: 'threw', code: 'TASK_FAILED', error: serializeThrown(error), item: index, done, value: outputs };
+      }
+      output = undefined;
+      failed.push({
+        index,
+        error: failed.length < MAX_WHOLE_ERRORS ? serializeThrown(error) : serializeLightly(error),
+      });
     }
     outputs.push(output);
     context.progress(outputs.length);
@@ -66,7 +84,7 @@ export async function eachItem(
       untilLook = stride;
     }
   }
-  return { kind: 'returned', value: outputs, done: outputs.length };
+  return { kind: 'returned', value: outputs, done: outputs.length, failed: failed.length > 0 ? failed : undefined };
 }
 
 /** What `plan` returned, as the host may use it. */

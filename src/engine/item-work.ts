@@ -1,16 +1,47 @@
-import { ChunkSizer, type ResolvedChunkOptions } from './chunk.js';
+import { ChunkSizer } from './chunk.js';
+import type { ChunkQueue } from './chunk-queue.js';
+import { partOf, splitChunk } from './chunk-split.js';
+import type { TreadleError } from './errors.js';
+import { type IndexRange, mergeRanges } from './index-ranges.js';
 import type { Cut, ItemSource } from './item-source.js';
+import type { Chunk, Outcome } from './lanes.js';
 import { Parts } from './parts.js';
+import type { ItemFailure } from './protocol.js';
+import type { Retries } from './retry-policy.js';
+import { errorOfItem } from './task-failure.js';
+import type { Task } from './task.js';
+import type { ResolvedPolicy } from './task-type.js';
 
-/** The items of one task: where they come from, how they are cut, and what has come back of them. */
+/** What a chunk has done: `done` items from its first one on. */
+interface ItemsDone extends Pick<Outcome & { kind: 'returned' }, 'done' | 'ms' | 'failed'> {
+  /** What `run` returned, or one value for each item that `each` came past. */
+  readonly value?: unknown;
+}
+
+/** Errors that may be the doing of one item; others would meet every item. */
+const OF_AN_ITEM = new Set(['TASK_FAILED', 'WORKER_EXITED', 'WORKER_OUT_OF_MEMORY', 'UNSERIALIZABLE']);
+
+/**
+ * The items of one task: where they come from, how they are cut, what has come back of them, and what becomes of those
+ * that fail. An item is over when it is done or skipped.
+ */
 export class ItemWork {
   readonly #source: ItemSource;
   readonly #sizer: ChunkSizer;
+  readonly #again: ChunkQueue;
+  readonly #retries: Retries;
+  readonly #task: Task;
+  readonly #skips: boolean;
   readonly #parts = new Parts();
 
-  constructor(source: ItemSource, options: ResolvedChunkOptions) {
+  /** What is to run again is put into `again`. */
+  constructor(source: ItemSource, task: Task, policy: ResolvedPolicy, again: ChunkQueue, retries: Retries) {
     this.#source = source;
-    this.#sizer = new ChunkSizer(options);
+    this.#sizer = new ChunkSizer(policy.chunk);
+    this.#again = again;
+    this.#retries = retries;
+    this.#task = task;
+    this.#skips = policy.skipsItems;
   }
 
   /** Null while unknown. */
@@ -23,8 +54,8 @@ export class ItemWork {
     return this.#source.exhausted;
   }
 
-  /** Every item has come back. */
-  get allDone(): boolean {
+  /** Every item is over. */
+  get allOver(): boolean {
     return this.#source.total === this.#parts.items;
   }
 
@@ -33,10 +64,91 @@ export class ItemWork {
     return this.#source.take(this.#sizer.next(this.#source.rest, threads));
   }
 
-  /** Takes in what a chunk of `sent` items from `from` on has done. */
-  record(from: number, sent: number, { done, ms, value }: { done: number; ms: number; value: unknown }): void {
-    this.#sizer.record(ms, done, sent);
-    this.#parts.add(from, done, value);
+  /** A chunk came back. With `each` it may have come past some of its items only, and some of those may have failed. */
+  returned(chunk: Chunk, outcome: ItemsDone): void {
+    this.#record(chunk, outcome);
+    const { failed = [], done } = outcome;
+    const [again, forGood] = this.#sortOut(chunk, failed);
+    let at = 0;
+    for (const { from, to } of mergeRanges(again.map(rangeOf))) {
+      const failures = again.slice(at, (at += to - from));
+      // The error of the first stands for its neighbours.
+      const error = errorOfItem(this.#task.identity, failures[0] as ItemFailure);
+      const delayMs = this.#retries.delayMs(chunk.failures, error);
+      if (delayMs === null) forGood.push(...failures);
+      else this.#again.add({ ...partOf(chunk, from, to), failures: chunk.failures + 1 }, delayMs);
+    }
+    this.#skipAll(forGood);
+    if (done < chunk.to - chunk.from) this.#again.add(unbegun(chunk, chunk.from + done));
+  }
+
+  /** Which of them may be tried again. */
+  #sortOut(chunk: Chunk, failed: readonly ItemFailure[]): [again: ItemFailure[], forGood: ItemFailure[]] {
+    const again: ItemFailure[] = [];
+    const forGood: ItemFailure[] = [];
+    const spent = failed[0] === undefined || !this.#retries.left(chunk.failures);
+    for (const failure of failed) (spent || failure.error.permanent === true ? forGood : again).push(failure);
+    return [again, forGood];
+  }
+
+  /** `each` threw at an item: what it had done before stays. Returns the error where it ends the task. */
+  threw(chunk: Chunk, outcome: ItemsDone, error: TreadleError): TreadleError | null {
+    if (outcome.done === 0) return this.failed(chunk, error);
+    this.#record(chunk, outcome);
+    // Another item than the one that an earlier failure was held against.
+    return this.failed({ ...unbegun(chunk, chunk.from + outcome.done), attempt: chunk.attempt }, error);
+  }
+
+  /** A chunk failed as a whole. Returns the error where it ends the task, null where it goes on. */
+  failed(chunk: Chunk, error: TreadleError, free = 0): TreadleError | null {
+    const delayMs = this.#retries.delayMs(chunk.failures, error, free);
+    if (delayMs !== null) {
+      this.#again.add({ ...chunk, attempt: chunk.attempt + 1, failures: chunk.failures + 1 }, delayMs);
+    } else if (!this.#skips || chunk.phase !== 'run' || !OF_AN_ITEM.has(error.code)) {
+      return error;
+    } else if (chunk.to - chunk.from > 1) {
+      this.split(chunk, null);
+    } else {
+      this.#skip(chunk);
+      this.#task.failedItems.add(chunk.from, error);
+    }
+    return null;
+  }
+
+  /** Runs a chunk again in smaller ones, to find the item that is to blame: `suspect`, where that is known. */
+  split(chunk: Chunk, suspect: number | null): void {
+    for (const part of splitChunk(chunk, suspect)) this.#again.add(part);
+  }
+
+  #record(chunk: Chunk, { done, ms, value, failed = [] }: ItemsDone): void {
+    this.#sizer.record(ms, done, chunk.to - chunk.from);
+    this.#task.progress.acknowledge(done - failed.length);
+    if (failed.length === 0) return this.#parts.add(chunk.from, done, value);
+    let at = chunk.from;
+    for (const { index } of [...failed, { index: chunk.from + done }]) {
+      const values = Array.isArray(value) ? value.slice(at - chunk.from, index - chunk.from) : undefined;
+      if (index > at) this.#parts.add(at, index - at, values);
+      at = index + 1;
+    }
+  }
+
+  #skipAll(failed: readonly ItemFailure[]): void {
+    const list = failed.length > 0 ? this.#task.failedItems : null;
+    for (const failure of failed) {
+      if (list?.full === true) list.addMore(1);
+      else list?.add(failure.index, errorOfItem(this.#task.identity, failure));
+    }
+    for (const range of mergeRanges(failed.map(rangeOf))) this.#skip(range);
+  }
+
+  #skip(range: IndexRange): void {
+    this.#parts.skip(range);
+    this.#task.progress.acknowledge(range.to - range.from);
+  }
+
+  /** Which items were not done, skipped ones included; null while nobody knows how many there are. */
+  undone(): readonly IndexRange[] | null {
+    return this.#source.total === null ? null : this.#parts.undone(this.#source.total);
   }
 
   /** One value for each chunk, for `finish`. */
@@ -53,4 +165,13 @@ export class ItemWork {
   close(): void {
     this.#source.close();
   }
+}
+
+function rangeOf({ index }: ItemFailure): IndexRange {
+  return { from: index, to: index + 1 };
+}
+
+/** The items of a chunk from `from` on, which it did not come to. */
+function unbegun(chunk: Chunk, from: number): Chunk {
+  return { ...partOf(chunk, from, chunk.to), attempt: 1 };
 }

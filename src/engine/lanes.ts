@@ -7,7 +7,10 @@ export interface Chunk {
   /** The number of the task type. */
   readonly type: number;
   readonly phase: Phase;
+  /** 1 when it is sent for the first time, and one more each time that a lane began it and it has to run again. */
   readonly attempt: number;
+  /** How many failures are held against it: not those of a larger chunk that it is a part of. */
+  readonly failures: number;
   /** How often it was lost before a lane had begun it. */
   readonly resends: number;
   readonly input: InputMessage;
@@ -39,6 +42,8 @@ export type Outcome = (
       readonly loading: boolean;
       /** False when the lane died before it began the work. */
       readonly claimed: boolean;
+      /** What the work had counted. */
+      readonly done: number;
     }
   /** The chunk could not be sent at all. */
   | { readonly kind: 'unsendable'; readonly error: ThrownMessage }
@@ -72,6 +77,8 @@ export interface Lanes {
   forget(taskId: string): void;
   /** Starts every lane and loads every task type on it. One outcome for each type on each lane. */
   warmUp(): Promise<readonly { readonly type: number; readonly outcome: Outcome }[]>;
+  /** Ends flights whose lane is gone without having said so; returns how many. */
+  check(): number;
   /** Changes the number of lanes; one that works ends when it has left its work. */
   resize(max: number): void;
   /** No chunk will be taken any more. */

@@ -4,14 +4,14 @@ import { type MemberOutcome, type ThrownCode, type ThrownMessage, serializeThrow
 // Values up to this many entries are looked through and go with the answer; others are sent where failing is caught.
 const INSPECTED_ENTRIES = 64;
 
-/** What was thrown, and at which item. */
-export function threw(code: ThrownCode, error: unknown, item: number | null = null): MemberOutcome {
-  return threwMessage(code, serializeThrown(error), item);
+/** What was thrown. */
+export function threw(code: ThrownCode, error: unknown): MemberOutcome {
+  return threwMessage(code, serializeThrown(error));
 }
 
 /** The same, of an error that is plain data already. */
-export function threwMessage(code: ThrownCode, error: ThrownMessage, item: number | null = null): MemberOutcome {
-  return { kind: 'threw', code, error, item };
+export function threwMessage(code: ThrownCode, error: ThrownMessage): MemberOutcome {
+  return { kind: 'threw', code, error, item: null, done: 0 };
 }
 
 /** The module or its use is not what was expected. */
@@ -21,7 +21,9 @@ export function refused(message: string): MemberOutcome {
 
 /** Whether an outcome may be part of an answer, where a failing clone would kill the thread. */
 export function surelyCloneable(outcome: MemberOutcome): boolean {
-  if (outcome.kind === 'returned') return inspectCloneable(outcome.value, INSPECTED_ENTRIES)?.ok === true;
+  if (outcome.kind === 'returned' || outcome.kind === 'threw') {
+    return inspectCloneable(outcome.value, INSPECTED_ENTRIES)?.ok === true;
+  }
   if (outcome.kind === 'planned') return inspectCloneable(outcome.items, INSPECTED_ENTRIES)?.ok === true;
   return true;
 }

@@ -32,16 +32,25 @@ export interface TaskManagerOptions<Types> {
     completedTtlMs?: number;
     /** How long failed ones are kept. Milliseconds. @default 7 days */
     failedTtlMs?: number;
+    /**
+     * How much of what failed tasks worked on is kept to run them again (types with `keepInput: 'failed'`), roughly;
+     * the oldest goes first, and one task's may be a sixteenth of it. Bytes. @default 64 MiB
+     */
+    inputBytes?: number;
   };
   /**
    * How long a task may go on after it was told to stop (cancel, timeout) before its thread is ended by force.
    * Milliseconds. A type may set its own. @default 2_000
    */
   cancelGraceMs?: number;
+  /** How often the manager looks for what should not happen: see `reconciler`. Milliseconds, or Infinity. @default 10_000 */
+  reconcileEveryMs?: number;
   /** Where the time comes from. @default the machine's clock */
   clock?: Clock;
   /** Makes the id of a task. @default nanoid */
   id?: () => string;
+  /** Where the jitter of retries comes from: numbers from 0 (inclusive) to 1 (exclusive). @default Math.random */
+  random?: () => number;
 }
 
 /** Options with every default filled in. */
@@ -49,12 +58,31 @@ export interface ResolvedOptions {
   readonly maxConcurrentTasks: number;
   readonly threads: { readonly max: number; readonly idleMs: number; readonly resourceLimits: ResourceLimits };
   readonly queue: { readonly max: number };
-  readonly history: { readonly max: number; readonly completedTtlMs: number; readonly failedTtlMs: number };
+  readonly history: {
+    readonly max: number;
+    readonly completedTtlMs: number;
+    readonly failedTtlMs: number;
+    readonly inputBytes: number;
+  };
   readonly cancelGraceMs: number;
+  readonly reconcileEveryMs: number;
   readonly clock: Clock;
   readonly id: () => string;
+  readonly random: () => number;
 }
 
+const KNOWN_OPTIONS = [
+  'types',
+  'maxConcurrentTasks',
+  'threads',
+  'queue',
+  'history',
+  'cancelGraceMs',
+  'reconcileEveryMs',
+  'clock',
+  'id',
+  'random',
+] as const satisfies readonly (keyof TaskManagerOptions<unknown>)[];
 const MIN_CONCURRENCY = 16;
 const HOUR_MS = 3_600_000;
 const CONCURRENCY_VARIABLE = 'TREADLE_MAX_CONCURRENT_TASKS';
@@ -64,14 +92,15 @@ const CONCURRENCY_VARIABLE = 'TREADLE_MAX_CONCURRENT_TASKS';
  * @throws TreadleError INVALID_ARGUMENT for an unknown key or a value out of range.
  */
 export function resolveOptions(options: TaskManagerOptions<unknown>): ResolvedOptions {
-  const known = ['types', 'maxConcurrentTasks', 'threads', 'queue', 'history', 'cancelGraceMs', 'clock', 'id'];
-  onlyKeys('options', options, known);
+  onlyKeys('options', options, KNOWN_OPTIONS);
   const { threads = {}, queue = {}, history = {} } = options;
   onlyKeys('threads', threads, ['max', 'idleMs', 'resourceLimits']);
   onlyKeys('queue', queue, ['max']);
-  onlyKeys('history', history, ['max', 'completedTtlMs', 'failedTtlMs']);
-  if (options.id !== undefined && typeof options.id !== 'function')
-    throw invalidArgument('id', 'a function', options.id);
+  onlyKeys('history', history, ['max', 'completedTtlMs', 'failedTtlMs', 'inputBytes']);
+  for (const name of ['id', 'random'] as const) {
+    const given: unknown = options[name];
+    if (given !== undefined && typeof given !== 'function') throw invalidArgument(name, 'a function', given);
+  }
 
   const maxThreads = threadCount('threads.max', threads.max === undefined ? availableParallelism() : threads.max);
   return Object.freeze({
@@ -93,11 +122,19 @@ export function resolveOptions(options: TaskManagerOptions<unknown>): ResolvedOp
       max: integer('history.max', history.max, 0, 10_000),
       completedTtlMs: duration('history.completedTtlMs', history.completedTtlMs, 24 * HOUR_MS),
       failedTtlMs: duration('history.failedTtlMs', history.failedTtlMs, 7 * 24 * HOUR_MS),
+      inputBytes: integer('history.inputBytes', history.inputBytes, 0, 64 * 2 ** 20),
     }),
     cancelGraceMs: duration('cancelGraceMs', options.cancelGraceMs, 2_000),
+    reconcileEveryMs: checkPeriod(options.reconcileEveryMs),
     clock: checkClock(options.clock),
     id: options.id ?? nanoid,
+    random: options.random ?? Math.random,
   });
+}
+
+function checkPeriod(everyMs: unknown): number {
+  if (everyMs === 0) throw invalidArgument('reconcileEveryMs', 'milliseconds > 0', everyMs);
+  return duration('reconcileEveryMs', everyMs, 10_000);
 }
 
 const LIMITS = ['maxOldGenerationSizeMb', 'maxYoungGenerationSizeMb', 'codeRangeSizeMb', 'stackSizeMb'] as const;

@@ -1,26 +1,50 @@
+import { type IndexRange, rangesBetween } from './index-ranges.js';
+
 const MAX_ARGUMENTS = 10_000;
+
+interface Part {
+  readonly from: number;
+  readonly count: number;
+  readonly value: unknown;
+  readonly skipped: boolean;
+}
 
 /** What the chunks of a task returned, until it settles. */
 export class Parts {
-  readonly #parts: { from: number; count: number; value: unknown }[] = [];
+  readonly #parts: Part[] = [];
   #values = false;
-  /** Items whose results are here. */
+  /** Items that are over: done or skipped. */
   items = 0;
 
   add(from: number, count: number, value: unknown): void {
     this.items += count;
     this.#values ||= value !== undefined;
-    this.#parts.push({ from, count, value });
+    this.#parts.push({ from, count, value, skipped: false });
   }
 
-  /** One value for each chunk, in the order of the items. */
+  /** These have no result and will not get one. */
+  skip({ from, to }: IndexRange): void {
+    this.items += to - from;
+    this.#parts.push({ from, count: to - from, value: undefined, skipped: true });
+  }
+
+  /** One value for each chunk, in the order of the items, without what was skipped. */
   inOrder(): unknown[] {
-    return this.#sorted().map((part) => part.value);
+    return this.#sorted().flatMap((part) => (part.skipped ? [] : [part.value]));
+  }
+
+  /** Which of `total` items were not done. */
+  undone(total: number): IndexRange[] {
+    const done = this.#parts.filter((part) => !part.skipped);
+    return rangesBetween(
+      done.map(({ from, count }) => ({ from, to: from + count })),
+      total,
+    );
   }
 
   /** One value for each item, in order; undefined where no chunk returned anything. */
   flat(): unknown[] | undefined {
-    if (!this.#values && this.#parts.length > 0) return undefined;
+    if (!this.#values && this.#parts.some((part) => !part.skipped)) return undefined;
     const values = this.#sorted().map(({ value, count }): unknown[] =>
       Array.isArray(value) ? value : Array.from({ length: count }, () => undefined),
     );
@@ -31,7 +55,7 @@ export class Parts {
     return flat;
   }
 
-  #sorted(): { from: number; count: number; value: unknown }[] {
+  #sorted(): Part[] {
     return this.#parts.sort((a, b) => a.from - b.from);
   }
 }

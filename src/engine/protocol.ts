@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { inspect } from 'node:util';
 import { exceedsBytes } from './cloneable.js';
+import { isPermanent } from './define-task.js';
 import type { TaskMessage } from './task-record.js';
 
 /** What a worker thread is started with. */
@@ -8,7 +9,16 @@ export interface WorkerBoot {
   /** The control block of the lane. */
   readonly control: SharedArrayBuffer;
   /** The task types, in the order that {@link ChunkMessage.type} counts. */
-  readonly types: readonly { readonly name: string; readonly url: string; readonly data: unknown }[];
+  readonly types: readonly WorkerType[];
+}
+
+/** A task type as threads know it. */
+export interface WorkerType {
+  readonly name: string;
+  readonly url: string;
+  readonly data: unknown;
+  /** `each` goes on with the next item after one that failed. */
+  readonly skipsItems: boolean;
 }
 
 /** The steps in which a task meets a thread; a one-piece task has only `run`. `load` belongs to no task: it warms a thread. */
@@ -49,17 +59,40 @@ export type InputMessage = { readonly value: unknown } | { readonly shared: Shar
 export interface ModuleShape {
   readonly kind: 'task' | 'batch';
   readonly plan: boolean;
+  readonly each: boolean;
   readonly finish: boolean;
   readonly cleanup: boolean;
 }
 
 /** What became of one member. */
 export type MemberOutcome =
-  | { readonly kind: 'returned'; readonly value: unknown; readonly done: number }
+  | {
+      readonly kind: 'returned';
+      readonly value: unknown;
+      /** How many items it came past. */
+      readonly done: number;
+      /** Those of them that failed, in order; `value` has nothing of use at their places. */
+      readonly failed?: readonly ItemFailure[] | undefined;
+    }
   | { readonly kind: 'planned'; readonly items: readonly unknown[] | { readonly from: number; readonly to: number } }
-  | { readonly kind: 'threw'; readonly error: ThrownMessage; readonly code: ThrownCode; readonly item: number | null }
+  | {
+      readonly kind: 'threw';
+      readonly error: ThrownMessage;
+      readonly code: ThrownCode;
+      /** The index of the item that it threw at, where that is known. */
+      readonly item: number | null;
+      /** What `each` had done before it, and the values of that. */
+      readonly done: number;
+      readonly value?: unknown;
+    }
   /** It ended early because it was told to, or was never begun. */
   | { readonly kind: 'stopped' };
+
+/** An item that failed while the others of its chunk went on. */
+export interface ItemFailure {
+  readonly index: number;
+  readonly error: ThrownMessage;
+}
 
 /** Why a member counts as failed, as far as the thread can tell. */
 export type ThrownCode = 'TASK_FAILED' | 'TASK_MODULE_FAILED' | 'UNSERIALIZABLE' | 'INVALID_ARGUMENT';
@@ -118,11 +151,14 @@ export interface ThrownMessage {
   readonly fields?: Readonly<Record<string, unknown>> | undefined;
   /** True where something else than an error was thrown. */
   readonly notAnError?: boolean | undefined;
+  /** True where it was marked by `permanent()`. */
+  readonly permanent?: boolean | undefined;
 }
 
 // Of one thrown value: causes, and the errors of an AggregateError.
 const MAX_ERRORS = 16;
 const MAX_FIELD_BYTES = 16 * 1024;
+const MAX_LIGHT_TEXT = 200;
 
 /** Turns whatever was thrown into plain data; never throws itself. */
 export function serializeThrown(thrown: unknown): ThrownMessage {
@@ -133,10 +169,17 @@ export function serializeThrown(thrown: unknown): ThrownMessage {
   }
 }
 
+/** The same without stack, cause and fields: for the many of which only a few are looked at. */
+export function serializeLightly(thrown: unknown): ThrownMessage {
+  const { name, message, code, permanent, notAnError } = serializeThrown(thrown);
+  return { name, message: message.slice(0, MAX_LIGHT_TEXT), code, permanent, notAnError };
+}
+
 /** `left` bounds how many errors there are in all: causes may go round in circles. */
 function serialize(thrown: unknown, left: { errors: number }): ThrownMessage {
   left.errors--;
-  if (!isErrorLike(thrown)) return { name: 'Error', message: safeInspect(thrown), notAnError: true };
+  const permanent = isPermanent(thrown) || undefined;
+  if (!isErrorLike(thrown)) return { name: 'Error', message: safeInspect(thrown), notAnError: true, permanent };
   const code = read(thrown, 'code');
   const cause = read(thrown, 'cause');
   const errors = read(thrown, 'errors');
@@ -150,6 +193,7 @@ function serialize(thrown: unknown, left: { errors: number }): ThrownMessage {
       ? errors.slice(0, left.errors).flatMap((error) => (left.errors > 0 ? [serialize(error, left)] : []))
       : undefined,
     fields: ownFields(thrown),
+    permanent,
   };
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from './clock.js';
 import { Duplicates } from './duplicates.js';
 import { invalidArgument, onlyKeys } from './errors.js';
 import { Groups } from './groups.js';
+import { type KeptInput, KeptInputs } from './kept-inputs.js';
 import { History, type HistoryOptions } from './history.js';
 import { key } from './submission.js';
 import { type IndexEntry, type TaskFilter, TaskIndex, matches } from './task-index.js';
@@ -35,15 +36,22 @@ export class Records {
   readonly #index = new TaskIndex();
   readonly #groups = new Groups();
   readonly #duplicates = new Duplicates();
+  readonly #inputs: KeptInputs;
   readonly #history: History;
   readonly #recordOf: (task: Task) => TaskRecord;
 
   /** `recordOf` makes the present record of a live task. */
-  constructor(options: HistoryOptions, clock: Clock, recordOf: (task: Task) => TaskRecord) {
+  constructor(
+    options: HistoryOptions & { readonly inputBytes: number },
+    clock: Clock,
+    recordOf: (task: Task) => TaskRecord,
+  ) {
     this.#recordOf = recordOf;
+    this.#inputs = new KeptInputs(options.inputBytes);
     this.#history = new History(options, clock, (record) => {
       this.#index.remove(record.id);
       this.#groups.remove(record);
+      this.#inputs.forget(record.id);
     });
   }
 
@@ -66,8 +74,18 @@ export class Records {
     this.#duplicates.add(task);
   }
 
-  /** A live task has become what is left of it. */
-  settle(task: Task, record: SettledRecord): void {
+  /** Lets go of settled records that are past their time; returns how many. */
+  expire(max: number): number {
+    return this.#history.evictExpired(max);
+  }
+
+  /** What a settled task worked on, where that was kept. */
+  inputOf(id: string): KeptInput | undefined {
+    return this.#inputs.get(id);
+  }
+
+  /** A live task has become what is left of it; what it worked on may be kept for another run. */
+  settle(task: Task, record: SettledRecord, keepsInput: boolean): void {
     const entry = this.#index.get(task.id);
     if (entry !== undefined) {
       entry.task = null;
@@ -75,6 +93,11 @@ export class Records {
     }
     this.#duplicates.remove(task);
     this.#groups.add(record);
+    const failed = record.status === 'failed' || record.failedItems.count > 0;
+    // Before the history takes it, which may let go of it at once.
+    if (keepsInput && failed && task.work !== null) {
+      this.#inputs.keep(task.id, { work: task.work, undone: task.undone });
+    }
     this.#history.add(record);
   }
 

@@ -1,4 +1,5 @@
 import pLimit, { type LimitFunction } from 'p-limit';
+import type { Clock, StopTimer } from './clock.js';
 import type { Execution } from './execution.js';
 import type { Lanes } from './lanes.js';
 import { PendingQueue } from './pending-queue.js';
@@ -7,6 +8,7 @@ import type { ResolvedTaskType } from './task-type.js';
 
 export interface SchedulerHost {
   readonly lanes: Lanes;
+  readonly clock: Clock;
   typeOf(name: string): ResolvedTaskType;
   execute(task: Task): Execution;
 }
@@ -20,6 +22,8 @@ const RESOLVED = Promise.resolve();
 export class Scheduler {
   readonly pending: PendingQueue = new PendingQueue();
   readonly inProgress: Map<string, Execution> = new Map();
+  /** Tasks that wait for their next attempt, and what ends the wait. */
+  readonly #resting = new Map<Task, StopTimer>();
   readonly #host: SchedulerHost;
   readonly #limit: LimitFunction;
   /** Those in progress that may have a chunk to send. */
@@ -54,6 +58,35 @@ export class Scheduler {
   add(task: Task): void {
     this.pending.add(task);
     this.pump();
+  }
+
+  /** How many tasks have no slot: those in the queue, and those that wait for their next attempt. */
+  get waiting(): number {
+    return this.pending.size + this.#resting.size;
+  }
+
+  /** All of {@link waiting}. */
+  *waitingTasks(): Generator<Task, void, undefined> {
+    yield* this.pending;
+    yield* this.#resting.keys();
+  }
+
+  /** Puts a task that has given its slot back into the queue again, after `delayMs`. */
+  retry(task: Task, delayMs: number): void {
+    this.inProgress.delete(task.id);
+    if (delayMs <= 0) return this.add(task);
+    const stop = this.#host.clock.after(delayMs, () => {
+      this.#resting.delete(task);
+      this.add(task);
+    });
+    this.#resting.set(task, stop);
+  }
+
+  /** Takes a task that has no slot out; false when it has one. */
+  remove(task: Task): boolean {
+    const stop = this.#resting.get(task);
+    stop?.();
+    return this.#resting.delete(task) || this.pending.remove(task);
   }
 
   wake(execution: Execution): void {
@@ -91,7 +124,7 @@ export class Scheduler {
       execution.usedMs = this.#leastUsed();
       this.inProgress.set(task.id, execution);
       const slot = this.#limit(() => {
-        execution.proceed();
+        execution.begin();
         return execution.left;
       });
       void slot.then(() => this.#release(execution));
@@ -100,7 +133,8 @@ export class Scheduler {
 
   #release(execution: Execution): void {
     const { id, identity } = execution.task;
-    this.inProgress.delete(id);
+    // It may have been tried again meanwhile.
+    if (this.inProgress.get(id) === execution) this.inProgress.delete(id);
     this.#ready.delete(execution);
     const count = (this.#perType.get(identity.type) ?? 1) - 1;
     if (count === 0) this.#perType.delete(identity.type);

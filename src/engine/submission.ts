@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { inspectCloneable } from './cloneable.js';
 import { TreadleError, invalidArgument, onlyKeys } from './errors.js';
 import { type Items, checkItems } from './item-source.js';
-import { MAX_KEY_LENGTH, MAX_META_BYTES } from './options.js';
+import { MAX_KEY_LENGTH, MAX_META_BYTES, duration } from './options.js';
 import type { SettledHook } from './hooks.js';
 import { checkPriority } from './task-record.js';
 import {
@@ -27,6 +27,10 @@ export interface SubmitPolicy {
   priority?: number;
   /** Anything in JSON to find in the record again, at most 4 KiB. */
   meta?: unknown;
+  /** How long one attempt may take, from its start. Milliseconds. @default the type's */
+  timeoutMs?: number;
+  /** How long it may wait for its start; then it fails with `TASK_EXPIRED`. Milliseconds. @default the type's */
+  expiresInMs?: number;
   /** What to do with a duplicate. @default the type's, which is 'reject' */
   onDuplicate?: OnDuplicate;
   /** Called once when the task has settled. */
@@ -65,11 +69,25 @@ export interface Submission {
   readonly owner: string | null;
   readonly priority: number;
   readonly meta: unknown;
+  readonly timeoutMs: number;
+  readonly expiresInMs: number;
   readonly onDuplicate: OnDuplicate;
   readonly onSettled: SettledHook | null;
 }
 
-const KEYS = ['input', 'items', 'resourceId', 'group', 'owner', 'priority', 'meta', 'onDuplicate', 'onSettled'];
+const KEYS = [
+  'input',
+  'items',
+  'resourceId',
+  'group',
+  'owner',
+  'priority',
+  'meta',
+  'timeoutMs',
+  'expiresInMs',
+  'onDuplicate',
+  'onSettled',
+];
 // Enough to find the usual slip, a function or a class instance near the top; the rest shows when it is sent.
 const INSPECTED_ENTRIES = 100;
 
@@ -103,6 +121,8 @@ export function checkSubmission(
     owner: key('owner', options.owner),
     priority: checkPriority(options.priority),
     meta: checkMeta(options.meta),
+    timeoutMs: duration('timeoutMs', options.timeoutMs, type.policy.timeoutMs),
+    expiresInMs: duration('expiresInMs', options.expiresInMs, type.policy.expiresInMs),
     onDuplicate:
       options.onDuplicate === undefined
         ? type.policy.onDuplicate

@@ -28,11 +28,15 @@ export function packInput(task: Task): InputMessage | TreadleError {
   return { shared };
 }
 
-/** Its message could not be made: because of the input, or of the items. */
+/** Whether its message could not be made because of the input, which all its chunks carry, or of its items. */
+export function isInputUnsendable(task: Task, chunk: Chunk): boolean {
+  return chunk.items === undefined || whereUnclonable(task.work?.input) !== '';
+}
+
 export function errorOfUnsendable(task: Task, chunk: Chunk, cause: unknown): TreadleError {
-  const input = task.work?.input;
-  const byInput = chunk.items === undefined || whereUnclonable(input) !== '';
-  return byInput ? unserializable(task, 'input', input, cause) : unserializable(task, 'items', chunk.items, cause);
+  return isInputUnsendable(task, chunk)
+    ? unserializable(task, 'input', task.work?.input, cause)
+    : unserializable(task, 'items', chunk.items, cause);
 }
 
 function unserializable({ id }: Task, name: string, value: unknown, cause: unknown): TreadleError {

@@ -14,7 +14,9 @@ import {
   threadCount,
 } from './options.js';
 import { reviveThrown, serializeThrown } from './protocol.js';
+import { Reconciler } from './reconciler.js';
 import { type ListOptions, type OwnerScope, Records, type TaskPage } from './records.js';
+import { type RerunOptions, checkRerunOptions, workOfRerun } from './rerun.js';
 import { Scheduler } from './scheduler.js';
 import { type CloseOptions, type CloseReport, Closing } from './closing.js';
 import {
@@ -26,8 +28,8 @@ import {
   checkSubmission,
 } from './submission.js';
 import { type HandleHost, TaskHandle } from './task-handle.js';
-import { Task, type TaskObserver } from './task.js';
-import { errorOfLost, errorOfThrown } from './task-failure.js';
+import { Task, type TaskIdentity, type TaskObserver, type TaskWork } from './task.js';
+import { errorOfExpiry, errorOfLost, errorOfThrown } from './task-failure.js';
 import {
   type SettledRecord,
   type TaskMessage,
@@ -75,10 +77,12 @@ export class TaskManager<
   readonly #lanes: ThreadPool;
   readonly #scheduler: Scheduler;
   readonly #records: Records;
-  readonly #hooks = new Hooks((error) => this.#onListenerError(error));
+  readonly #hooks: Hooks;
   readonly #settledCounts: Record<TerminalStatus, number> = { completed: 0, failed: 0, cancelled: 0 };
   readonly #executionHost: ExecutionHost;
   readonly #observer: TaskObserver & HandleHost;
+  /** The backstop that looks every few seconds for what should have happened by itself; the first submission starts it. */
+  readonly reconciler: Reconciler;
   #threads: number;
   #submitted = 0;
   #active = 0;
@@ -97,32 +101,49 @@ export class TaskManager<
     this.#threads = threads.max;
     this.#lanes = new ThreadPool({
       ...threads,
-      types: types.map(({ name, url, policy }) => ({ name, url, data: policy.data })),
+      types: types.map(({ name, url, policy }) => ({ name, url, data: policy.data, skipsItems: policy.skipsItems })),
       clock,
       onChange: () => this.#scheduler.pump(),
     });
     this.#scheduler = new Scheduler(
       {
         lanes: this.#lanes,
+        clock,
         typeOf: (name) => this.#typeOf(name),
         execute: (task) => new Execution(task, this.#typeOf(task.identity.type), this.#executionHost),
       },
       this.#options.maxConcurrentTasks,
     );
+    this.#hooks = new Hooks(clock, (error) => this.#onListenerError(error));
     this.#records = new Records(this.#options.history, clock, (task) => this.#recordOf(task));
     this.#executionHost = {
       lanes: this.#lanes,
       clock,
+      random: this.#options.random,
       threads: () => this.#threads,
+      closing: () => this.#closing !== null,
       onReady: (execution) => this.#scheduler.wake(execution),
       onRested: (execution) => this.#scheduler.catchUp(execution),
+      onRetry: (task, delayMs) => this.#scheduler.retry(task, delayMs),
       onMessages: (task, messages) => this.#onMessages(task, messages),
+      onError: (error) => this.#onListenerError(error),
     };
     this.#observer = {
       onTransition: (task) => this.#onTransition(task),
       record: (task) => this.#recordOf(task),
       cancel: (task) => this.#cancel(task),
     };
+    this.reconciler = new Reconciler(
+      {
+        expireRecords: (max) => this.#records.expire(max),
+        checkLanes: () => this.#lanes.check(),
+        inProgress: () => this.#scheduler.inProgress.values(),
+        catchUpHooks: () => this.#hooks.catchUp(),
+        onError: (error) => this.#onListenerError(error),
+      },
+      clock,
+      this.#options.reconcileEveryMs,
+    );
   }
 
   /**
@@ -143,8 +164,34 @@ export class TaskManager<
     const input = schema === null ? checkCloneable(submission.input) : await checkInput(type, schema, submission.input);
     // From here to the queue is one synchronous step, so that of two equal submissions one is the duplicate.
     this.#refuseWhenClosed();
-    const task = this.#joined(type, submission) ?? this.#accept(type, { ...submission, input });
+    const task =
+      this.#joined(type, submission) ??
+      this.#accept(
+        { ...submission, type },
+        { input, items: submission.items, timeoutMs: submission.timeoutMs },
+        submission,
+      );
     if (submission.onSettled !== null) task.hooks = [...task.hooks, submission.onSettled];
+    return new TaskHandle(task, this.#observer);
+  }
+
+  /**
+   * Runs a settled task again as a new one, with the same type, input, `resourceId`, group, owner, priority and meta:
+   * one that failed, or whose items failed in part, of a type with `keepInput: 'failed'`. Its record says `rerunOf`.
+   *
+   * @throws TreadleError TASK_NOT_FOUND, NOT_RERUNNABLE (says why), INVALID_ARGUMENT, QUEUE_FULL, DUPLICATE_TASK, CLOSED.
+   */
+  async rerun(id: string, options: RerunOptions = {}): Promise<TaskHandle> {
+    this.#refuseWhenClosed();
+    const { onlyFailedItems, scope } = checkRerunOptions(options);
+    const record = this.get(id, scope);
+    if (record === undefined) throw new TreadleError('TASK_NOT_FOUND', `There is no task ${describeValue(id)}`);
+    const type = this.#typeOf(record.type);
+    const work = workOfRerun(record, type, this.#records.inputOf(id), onlyFailedItems);
+    const { onDuplicate, expiresInMs } = type.policy;
+    const task =
+      this.#joined(type.name, { ...record, onDuplicate }) ??
+      this.#accept({ ...record, rerunOf: id }, work, { priority: record.priority, expiresInMs });
     return new TaskHandle(task, this.#observer);
   }
 
@@ -183,7 +230,7 @@ export class TaskManager<
   stats(): TaskStats {
     const now: Record<TaskStatus, number> = {
       ...this.#settledCounts,
-      pending: this.#scheduler.pending.size,
+      pending: this.#scheduler.waiting,
       running: 0,
       cancelling: 0,
     };
@@ -261,7 +308,9 @@ export class TaskManager<
   close(options: CloseOptions = {}): Promise<CloseReport> {
     onlyKeys('close options', options, ['timeoutMs']);
     const timeoutMs = duration('timeoutMs', options.timeoutMs, this.#closing === null ? 30_000 : Infinity);
-    this.#closing ??= new Closing(this.#scheduler, this.#lanes, this.#options.clock, () => this.#onClosed());
+    this.#closing ??= new Closing(this.#scheduler, this.#lanes, this.#hooks, this.#options.clock, () =>
+      this.#onClosed(),
+    );
     return this.#closing.until(timeoutMs);
   }
 
@@ -283,7 +332,10 @@ export class TaskManager<
   }
 
   /** The task to join, where that is wanted and there is one. */
-  #joined(type: string, submission: Submission): Task | null {
+  #joined(
+    type: string,
+    submission: Pick<Submission, 'owner' | 'resourceId' | 'onDuplicate' | 'priority'>,
+  ): Task | null {
     const { owner, resourceId, onDuplicate, priority } = submission;
     const existing = onDuplicate === 'allow' ? null : this.#records.duplicateOf({ owner, type, resourceId });
     if (existing === null) return null;
@@ -303,25 +355,38 @@ export class TaskManager<
     return existing;
   }
 
-  #accept(type: string, submission: Submission): Task {
-    const { pending } = this.#scheduler;
+  #accept(
+    named: Omit<TaskIdentity, 'id'>,
+    work: TaskWork,
+    { priority, expiresInMs }: Pick<Submission, 'priority' | 'expiresInMs'>,
+  ): Task {
+    const { waiting } = this.#scheduler;
     const { max } = this.#options.queue;
     // What can start at once does not count as waiting.
     const slots = this.#scheduler.maxConcurrentTasks - this.#scheduler.inProgress.size;
-    if (pending.size >= max + (this.#scheduler.paused ? 0 : Math.max(0, slots))) {
-      throw new TreadleError('QUEUE_FULL', `The queue is full: ${pending.size} tasks wait and \`queue.max\` is ${max}`);
+    if (waiting >= max + (this.#scheduler.paused ? 0 : Math.max(0, slots))) {
+      throw new TreadleError('QUEUE_FULL', `The queue is full: ${waiting} tasks wait and \`queue.max\` is ${max}`);
     }
-    const { input, items, resourceId, group, owner, meta, priority } = submission;
-    const id = this.#newId();
-    const identity = { id, type, resourceId, group, owner, meta };
-    const task = new Task(identity, { input, items }, priority, this.#options.clock, this.#observer);
+    const { type, resourceId, group, owner, meta, rerunOf = null } = named;
+    const identity = { id: this.#newId(), type, resourceId, group, owner, meta, rerunOf };
+    const task = new Task(identity, work, priority, this.#options.clock, this.#observer);
+    if (expiresInMs !== Infinity) {
+      const error = errorOfExpiry(identity, expiresInMs);
+      task.stopExpiry = this.#options.clock.after(expiresInMs, () => this.#expire(task, error));
+    }
     this.#submitted++;
     this.#active++;
     this.#records.add(task);
     this.#scheduler.add(task);
     this.#keepTicking();
+    this.reconciler.start();
     this.#announce('submitted', task);
     return task;
+  }
+
+  #expire(task: Task, error: TreadleError): void {
+    if (this.#scheduler.remove(task)) task.settle({ status: 'failed', error });
+    else this.#scheduler.inProgress.get(task.id)?.expire(error);
   }
 
   #newId(): string {
@@ -332,7 +397,7 @@ export class TaskManager<
   }
 
   #cancel(task: Task): void {
-    if (this.#scheduler.pending.remove(task)) task.settle({ status: 'cancelled' });
+    if (this.#scheduler.remove(task)) task.settle({ status: 'cancelled' });
     else this.#scheduler.inProgress.get(task.id)?.stop('cancel');
   }
 
@@ -350,6 +415,8 @@ export class TaskManager<
 
   #onTransition(task: Task): void {
     const { status } = task;
+    task.stopExpiry?.();
+    task.stopExpiry = null;
     if (!isTerminal(status)) {
       this.#announce(status === 'pending' ? 'retrying' : status, task);
       return;
@@ -357,14 +424,16 @@ export class TaskManager<
     const record = task.snapshot() as SettledRecord;
     this.#active--;
     this.#settledCounts[status]++;
-    this.#records.settle(task, record);
+    const { policy } = this.#typeOf(task.identity.type);
+    this.#records.settle(task, record, policy.keepsInput);
     this.#keepTicking();
     this.#announce(status, task);
-    this.#hooks.fire(record, task.hooks, this.#typeOf(task.identity.type).policy.onSettled);
+    this.#hooks.fire(record, task.hooks, policy.onSettled);
   }
 
   #announce(event: Exclude<keyof TaskEvents, 'log' | 'listenerError'>, task: Task): void {
-    if (this.listenerCount(event) > 0) this.#emit(event, task.snapshot());
+    // Each event is announced in the state that it is named after.
+    if (this.listenerCount(event) > 0) this.#emit(event, task.snapshot() as never);
   }
 
   /** A listener that throws must not stop the engine; those registered after it miss that one event. */
@@ -406,6 +475,7 @@ export class TaskManager<
 
   #onClosed(): void {
     this.#closed = true;
+    this.reconciler.close();
     this.#stopTicking();
   }
 

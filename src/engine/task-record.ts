@@ -7,7 +7,7 @@ import { redact } from './redact.js';
  * `cancelling` was told to stop and its thread has not left the work yet; the other three are final.
  */
 export const TRANSITIONS = {
-  pending: ['running', 'cancelled'],
+  pending: ['running', 'failed', 'cancelled'],
   running: ['pending', 'cancelling', 'completed', 'failed'],
   cancelling: ['cancelled', 'completed', 'failed'],
   completed: [],
@@ -61,6 +61,20 @@ export interface TaskErrorInfo {
   readonly causeCode: string | null;
 }
 
+/** An item that failed and was skipped. */
+export interface FailedItem {
+  /** Its place among the items of the task, from 0 on. */
+  readonly index: number;
+  readonly error: TaskErrorInfo;
+}
+
+/** The items that failed and were skipped (`onItemError: 'skip'`). */
+export interface FailedItems {
+  readonly count: number;
+  /** The first 50 that were found, by index. */
+  readonly items: readonly FailedItem[];
+}
+
 interface RecordBase {
   readonly id: string;
   readonly type: string;
@@ -80,6 +94,9 @@ interface RecordBase {
   readonly progress: ProgressSnapshot;
   /** The last 50 of what `ctx.log()` said. */
   readonly messages: readonly TaskMessage[];
+  readonly failedItems: FailedItems;
+  /** The id of the task that this one is another run of; null where it is none. */
+  readonly rerunOf: string | null;
 }
 
 interface NotSettled {
@@ -122,7 +139,8 @@ export interface CompletedRecord extends RecordBase {
 
 export interface FailedRecord extends RecordBase {
   readonly status: 'failed';
-  readonly startedAt: number;
+  /** Null when it never started: it expired, or its input could not be sent. */
+  readonly startedAt: number | null;
   readonly completedAt: number;
   readonly result: null;
   readonly resultOmitted: false;

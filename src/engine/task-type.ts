@@ -5,9 +5,11 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { type ChunkOptions, type ResolvedChunkOptions, resolveChunkOptions } from './chunk.js';
 import { whereUnclonable } from './cloneable.js';
 import { TreadleError, invalidArgument, onlyKeys } from './errors.js';
+import { Breaker } from './breaker.js';
 import { duration, integer } from './options.js';
 import type { ModuleShape } from './protocol.js';
 import type { SettledHook } from './hooks.js';
+import { type Backoff, type RetryDelay, resolveBackoff } from './retry-policy.js';
 
 type TypesOf<Definition> = Definition extends { readonly types?: infer Types } ? NonNullable<Types> : never;
 
@@ -43,10 +45,35 @@ export type OnDuplicate = 'reject' | 'join' | 'allow';
 export interface TaskPolicy<Data = unknown> {
   /** Sent to each thread once, and given to the task as `ctx.data`: a path, a model name. Must be cloneable. */
   data?: Data;
-  /** How long one attempt may take, from its start. Milliseconds. @default no limit */
+  /** How long one attempt may take, from its start. Milliseconds. A submission may say otherwise. @default no limit */
   timeoutMs?: number;
-  /** How often work that threw is run again: a budget for each chunk. A chunk of a batch whose thread died is always run again once. @default 0 */
+  /**
+   * How long a task may wait for its start; then it fails with `TASK_EXPIRED`. Milliseconds. A submission may say
+   * otherwise. @default no limit
+   */
+  expiresInMs?: number;
+  /**
+   * How long a chunk may show no sign of life (an item done; `ctx.progress`, `stage`, `log`, `throwIfCancelled`); then
+   * the task is stopped as by `timeoutMs`. Looked at every `reconcileEveryMs`. Milliseconds. @default no limit
+   */
+  heartbeatTimeoutMs?: number;
+  /**
+   * How often work that failed is run again. In a batch it is a budget for each chunk, and each chunk of items whose
+   * thread died is run again once whatever the budget. @default 0
+   */
   retries?: number;
+  /** How long to wait before each retry. @default exponential with full jitter, from 100 ms, at most 20 s */
+  backoff?: Backoff;
+  /**
+   * What becomes of a batch when an item fails for good: `'skip'` leaves it out (its result is `undefined`, `finish`
+   * does not see it) and notes it in the record's `failedItems`. With `run`, the item is found by halving. @default 'fail'
+   */
+  onItemError?: 'fail' | 'skip';
+  /**
+   * `'failed'` keeps what a task that failed, or skipped items, worked on, so that `rerun` can run it again; in all
+   * tasks together within `history.inputBytes`. @default 'never'
+   */
+  keepInput?: 'never' | 'failed';
   /** How many threads may work on one task at once. Integer >= 1. @default all */
   parallelism?: number;
   /** How many tasks of this type may be in progress at once. Integer >= 1. @default all */
@@ -103,13 +130,19 @@ export interface ResolvedTaskType {
   readonly policy: ResolvedPolicy;
   /** Known once a thread has loaded the module. */
   shape: ModuleShape | null;
+  readonly breaker: Breaker;
 }
 
 export interface ResolvedPolicy {
   readonly schema: StandardSchemaV1 | null;
   readonly data: unknown;
   readonly timeoutMs: number;
+  readonly expiresInMs: number;
+  readonly heartbeatTimeoutMs: number;
   readonly retries: number;
+  readonly retryDelay: RetryDelay;
+  readonly skipsItems: boolean;
+  readonly keepsInput: boolean;
   readonly parallelism: number;
   readonly concurrency: number;
   readonly chunk: ResolvedChunkOptions;
@@ -124,7 +157,12 @@ const POLICY_KEYS = [
   'input',
   'data',
   'timeoutMs',
+  'expiresInMs',
+  'heartbeatTimeoutMs',
   'retries',
+  'backoff',
+  'onItemError',
+  'keepInput',
   'parallelism',
   'concurrency',
   'chunk',
@@ -151,6 +189,7 @@ export function resolveTaskTypes(types: unknown, cancelGraceMs: number): Resolve
       url: existingModule(name, given.module.location),
       policy: resolvePolicy(`types.${name}`, given.policy, cancelGraceMs),
       shape: null,
+      breaker: new Breaker(),
     };
   });
 }
@@ -162,6 +201,7 @@ function resolvePolicy(
 ): ResolvedPolicy {
   onlyKeys(name, policy, POLICY_KEYS);
   const { input, data, items = true, killable = true, onDuplicate = 'reject', onSettled } = policy;
+  const { onItemError = 'fail', keepInput = 'never' } = policy;
   if (input !== undefined && !isSchema(input)) {
     throw invalidArgument(`${name}.input`, 'a Standard Schema', input);
   }
@@ -183,7 +223,12 @@ function resolvePolicy(
     schema: input ?? null,
     data: ownData,
     timeoutMs: duration(`${name}.timeoutMs`, policy.timeoutMs, Infinity),
+    expiresInMs: duration(`${name}.expiresInMs`, policy.expiresInMs, Infinity),
+    heartbeatTimeoutMs: duration(`${name}.heartbeatTimeoutMs`, policy.heartbeatTimeoutMs, Infinity),
     retries: integer(`${name}.retries`, policy.retries, 0, 0),
+    retryDelay: resolveBackoff(`${name}.backoff`, policy.backoff),
+    skipsItems: oneOf(`${name}.onItemError`, onItemError, ['fail', 'skip']) === 'skip',
+    keepsInput: oneOf(`${name}.keepInput`, keepInput, ['never', 'failed']) === 'failed',
     parallelism: integer(`${name}.parallelism`, policy.parallelism, 1, Infinity),
     concurrency: integer(`${name}.concurrency`, policy.concurrency, 1, Infinity),
     chunk: resolveChunkOptions(policy.chunk),
@@ -197,8 +242,14 @@ function resolvePolicy(
 
 /** @throws TreadleError INVALID_ARGUMENT */
 export function checkOnDuplicate(name: string, value: unknown): OnDuplicate {
-  if (value === 'reject' || value === 'join' || value === 'allow') return value;
-  throw invalidArgument(name, "'reject', 'join' or 'allow'", value);
+  return oneOf(name, value, ['reject', 'join', 'allow']);
+}
+
+function oneOf<Choice extends string>(name: string, value: unknown, choices: readonly Choice[]): Choice {
+  const choice = choices.find((known) => known === value);
+  if (choice !== undefined) return choice;
+  const quoted = choices.map((known) => `'${known}'`);
+  throw invalidArgument(name, `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1) ?? ''}`, value);
 }
 
 function isModule(module: unknown): module is TaskModule<unknown> {

@@ -1,8 +1,10 @@
 import { exceedsBytes } from './cloneable.js';
-import type { Clock } from './clock.js';
+import type { Clock, StopTimer } from './clock.js';
 import { type Deferred, deferred } from './deferred.js';
 import type { TreadleError } from './errors.js';
+import { FailedItemList, NO_FAILED_ITEMS } from './failed-items.js';
 import type { SettledHook } from './hooks.js';
+import type { IndexRange } from './index-ranges.js';
 import type { Items } from './item-source.js';
 import type { ListNode } from './linked-list.js';
 import { MAX_RESULT_BYTES } from './options.js';
@@ -11,7 +13,6 @@ import type { Notes } from './protocol.js';
 import {
   MAX_MESSAGES,
   type SettledRecord,
-  type TaskErrorInfo,
   type TaskMessage,
   type TaskRecord,
   type TaskStatus,
@@ -20,6 +21,7 @@ import {
   canTransition,
   isTerminal,
 } from './task-record.js';
+import { errorInfo } from './task-failure.js';
 
 /** What a task was submitted with, as far as its record shows it. */
 export interface TaskIdentity {
@@ -29,6 +31,18 @@ export interface TaskIdentity {
   readonly group: string | null;
   readonly owner: string | null;
   readonly meta: unknown;
+  /** The id of the task that this one is another run of. */
+  readonly rerunOf?: string | null;
+}
+
+/** What a task is to do. */
+export interface TaskWork {
+  readonly input: unknown;
+  readonly items: Items<unknown> | null;
+  /** The items that the module's `plan` made, where they are kept for another run. */
+  readonly planned?: Items<unknown> | null | undefined;
+  /** How long an attempt may take. @default the type's */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** How a task ended. */
@@ -50,8 +64,10 @@ export interface TaskObserver {
 export class Task {
   readonly identity: TaskIdentity;
   readonly createdAt: number;
-  /** What to work on; released when the task settles. */
-  work: { readonly input: unknown; readonly items: Items<unknown> | null } | null;
+  /** What to work on; released when the task has settled. */
+  work: TaskWork | null;
+  /** Of a task that settles: which items were not done; null where it has none, or nobody asked. */
+  undone: readonly IndexRange[] | null = null;
   priority: number;
   status: TaskStatus = 'pending';
   attempt = 1;
@@ -64,6 +80,8 @@ export class Task {
   #watchers: (() => void)[] = NO_WATCHERS;
   /** What the submitters want called when it has settled. */
   hooks: readonly SettledHook[] = NO_HOOKS;
+  /** Stops the timer that fails it when it has waited too long for its start. */
+  stopExpiry: StopTimer | null = null;
   /** Where it stands in the pending queue; null when it does not wait there. */
   place: ListNode<Task> | null = null;
   readonly #clock: Clock;
@@ -74,14 +92,9 @@ export class Task {
   #stage: string | null = null;
   #progress: Progress | null = null;
   #messages: readonly TaskMessage[] = NO_MESSAGES;
+  #failedItems: FailedItemList | null = null;
 
-  constructor(
-    identity: TaskIdentity,
-    work: { input: unknown; items: Items<unknown> | null },
-    priority: number,
-    clock: Clock,
-    observer: TaskObserver,
-  ) {
+  constructor(identity: TaskIdentity, work: TaskWork, priority: number, clock: Clock, observer: TaskObserver) {
     this.identity = identity;
     this.work = work;
     this.priority = priority;
@@ -95,6 +108,12 @@ export class Task {
   get progress(): Progress {
     this.#progress ??= new Progress();
     return this.#progress;
+  }
+
+  /** Items that were skipped; made on demand too. */
+  get failedItems(): FailedItemList {
+    this.#failedItems ??= new FailedItemList();
+    return this.#failedItems;
   }
 
   get id(): string {
@@ -121,10 +140,11 @@ export class Task {
     if (this.settlement !== null || !canTransition(this.status, settlement.status)) return false;
     this.settlement = settlement;
     this.stopping = null;
-    this.work = null;
     this.#completedAt = this.#clock.now();
     this.#progress?.end(settlement.status === 'completed');
     const moved = this.#move(settlement.status);
+    this.work = null;
+    this.undone = null;
     this.#whenSettled?.resolve();
     return moved;
   }
@@ -199,6 +219,8 @@ export class Task {
       result: settlement?.status === 'completed' && !omitted ? (settlement.value ?? null) : null,
       resultOmitted: omitted,
       error: settlement?.status === 'failed' ? errorInfo(settlement.error) : null,
+      failedItems: this.#failedItems?.snapshot() ?? NO_FAILED_ITEMS,
+      rerunOf: this.identity.rerunOf ?? null,
       // The union is by status, and each status sets its fields above.
     }) as TaskRecord;
   }
@@ -208,15 +230,3 @@ export class Task {
 const NO_WATCHERS: (() => void)[] = [];
 const NO_HOOKS: readonly never[] = [];
 const NO_MESSAGES: readonly TaskMessage[] = Object.freeze([]);
-
-function errorInfo(error: TreadleError): TaskErrorInfo {
-  const cause: unknown = error.cause;
-  const thrown = cause instanceof Error ? cause : null;
-  const code = (thrown as { code?: unknown } | null)?.code;
-  return Object.freeze({
-    code: error.code,
-    name: boundText(thrown?.name ?? error.name),
-    message: boundText(thrown?.message ?? error.message),
-    causeCode: typeof code === 'string' || typeof code === 'number' ? boundText(String(code)) : null,
-  });
-}

@@ -96,6 +96,7 @@ export class ThreadFlight implements Flight {
       reason,
       loading,
       claimed,
+      done: claimed ? this.#control.sample().done : 0,
       ms: 0,
       shape: null,
     });

@@ -107,6 +107,10 @@ export class ThreadPool implements Lanes {
     }
   }
 
+  check(): number {
+    return 0;
+  }
+
   live(): number {
     let live = 0;
     for (const lane of this.#all()) if (lane.live) live++;
@@ -193,6 +197,7 @@ function loadChunk(type: number): Chunk {
     type,
     phase: 'load',
     attempt: 1,
+    failures: 0,
     resends: 0,
     input: { value: undefined },
     from: 0,

@@ -38,7 +38,7 @@ describe('a one-piece task', () => {
     const { send, outcome } = runnerOf(moduleOf(defineTask(() => 'done')));
     const answer = await send({ phase: 'plan', describe: true });
     expect(answer.outcomes).toEqual([{ kind: 'returned', value: 'done', done: 0 }]);
-    expect(answer.shape).toEqual({ kind: 'task', plan: false, finish: false, cleanup: false });
+    expect(answer.shape).toEqual({ kind: 'task', plan: false, each: false, finish: false, cleanup: false });
     expect(await outcome({}, items(0, [1]))).toMatchObject({ kind: 'threw', code: 'INVALID_ARGUMENT' });
   });
 
@@ -131,6 +131,7 @@ describe('a batch', () => {
     expect((await send({ type: 1, describe: true }, [items(0, [])])).shape).toEqual({
       kind: 'batch',
       plan: false,
+      each: false,
       finish: false,
       cleanup: true,
     });

@@ -16,17 +16,19 @@ const resolved = (options: object = {}): ResolvedOptions => resolveOptions({ typ
 
 describe('options', () => {
   it('have defaults for everything but the types', () => {
-    const { id, ...rest } = resolved();
+    const { id, random, ...rest } = resolved();
     const cores = availableParallelism();
     expect(rest).toEqual({
       maxConcurrentTasks: Math.max(16, 4 * cores),
       threads: { max: cores, idleMs: 60_000, resourceLimits: {} },
       queue: { max: 10_000 },
-      history: { max: 10_000, completedTtlMs: 24 * HOUR_MS, failedTtlMs: 7 * 24 * HOUR_MS },
+      history: { max: 10_000, completedTtlMs: 24 * HOUR_MS, failedTtlMs: 7 * 24 * HOUR_MS, inputBytes: 67_108_864 },
       cancelGraceMs: 2_000,
+      reconcileEveryMs: 10_000,
       clock: systemClock,
     });
     expect(new Set(Array.from({ length: 1_000 }, () => id())).size).toBe(1_000);
+    expect(random).toBe(Math.random);
   });
 
   it('are taken where they are given, at their limits too', () => {
@@ -34,10 +36,12 @@ describe('options', () => {
       maxConcurrentTasks: 1,
       threads: { max: 1, idleMs: Infinity, resourceLimits: { maxOldGenerationSizeMb: 64 } },
       queue: { max: 0 },
-      history: { max: 0, completedTtlMs: 0, failedTtlMs: Infinity },
+      history: { max: 0, completedTtlMs: 0, failedTtlMs: Infinity, inputBytes: 0 },
       cancelGraceMs: Infinity,
+      reconcileEveryMs: Infinity,
       clock: new ManualClock(),
       id: () => 'the id',
+      random: () => 0.5,
     };
     expect(resolved(given)).toEqual(given);
   });

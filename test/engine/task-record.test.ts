@@ -65,7 +65,8 @@ function expectFits(record: TaskRecord): void {
   const settled = isTerminal(record.status);
   expect(Object.isFrozen(record)).toBe(true);
   expect(record.completedAt === null).toBe(!settled);
-  if (record.status !== 'pending' && record.status !== 'cancelled') expect(record.startedAt).not.toBeNull();
+  const mayNeverStart = ['pending', 'failed', 'cancelled'].includes(record.status);
+  if (!mayNeverStart) expect(record.startedAt).not.toBeNull();
   if (record.status !== 'completed') expect(record).toMatchObject({ result: null, resultOmitted: false });
   expect(record.error === null).toBe(record.status !== 'failed');
   if (record.status !== 'running') expect(record.stopping).toBeNull();
@@ -87,7 +88,7 @@ describe('the states of a task', () => {
 
   it('allow these ways and no other', () => {
     expect(TRANSITIONS).toEqual({
-      pending: ['running', 'cancelled'],
+      pending: ['running', 'failed', 'cancelled'],
       running: ['pending', 'cancelling', 'completed', 'failed'],
       cancelling: ['cancelled', 'completed', 'failed'],
       completed: [],

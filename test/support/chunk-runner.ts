@@ -31,7 +31,12 @@ export function moduleOfSource(source: string): string {
 export function runnerOf(...urls: readonly string[]) {
   const control = new ControlBlock();
   const flushed: FlushMessage[] = [];
-  const types = urls.map((url, index) => ({ name: `type${index}`, url, data: { label: `data ${index}` } }));
+  const types = urls.map((url, index) => ({
+    name: `type${index}`,
+    url,
+    data: { label: `data ${index}` },
+    skipsItems: false,
+  }));
   const runner = new ChunkRunner(
     { control: control.buffer, types },
     (message) => void flushed.push(structuredClone(message)),

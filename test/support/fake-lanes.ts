@@ -39,6 +39,10 @@ export class FakeLanes implements Lanes {
 
   forget(): void {}
 
+  check(): number {
+    return 0;
+  }
+
   resize(): void {}
 
   warmUp(): Promise<[]> {

@@ -1,3 +1,4 @@
+import { Breaker } from '../../dist/engine/breaker.js';
 import { Execution } from '../../dist/engine/execution.js';
 import type { Chunk } from '../../dist/engine/lanes.js';
 import type { Items } from '../../dist/engine/item-source.js';
@@ -19,12 +20,18 @@ function resolvedType(name: string, { finish = false, onePiece = false, ...polic
     name,
     index: 0,
     url: '',
-    shape: { kind: onePiece ? 'task' : 'batch', plan: false, finish, cleanup: false },
+    shape: { kind: onePiece ? 'task' : 'batch', plan: false, each: false, finish, cleanup: false },
+    breaker: new Breaker(),
     policy: {
       schema: null,
       data: undefined,
       timeoutMs: Infinity,
+      expiresInMs: Infinity,
+      heartbeatTimeoutMs: Infinity,
       retries: 0,
+      retryDelay: () => 0,
+      skipsItems: false,
+      keepsInput: false,
       parallelism: Infinity,
       concurrency: Infinity,
       chunk: { targetMs: 25, min: 1, max: 1_000_000 },
@@ -59,15 +66,22 @@ export function fakeScheduler({ types, maxConcurrentTasks = 16, lanes: count = 1
   const scheduler: Scheduler = new Scheduler(
     {
       lanes,
+      clock,
       typeOf,
       execute: (task) =>
         new Execution(task, typeOf(task.identity.type), {
           lanes,
           clock,
+          random: () => 0,
           threads: () => count,
+          closing: () => false,
           onReady: (execution) => scheduler.wake(execution),
           onRested: (execution) => scheduler.catchUp(execution),
+          onRetry: (retried, delayMs) => scheduler.retry(retried, delayMs),
           onMessages: () => {},
+          onError: (error) => {
+            throw error;
+          },
         }),
     },
     maxConcurrentTasks,
