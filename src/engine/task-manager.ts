@@ -433,7 +433,7 @@ export class TaskManager<
 
   #announce(event: Exclude<keyof TaskEvents, 'log' | 'listenerError'>, task: Task): void {
     // Each event is announced in the state that it is named after.
-    if (this.listenerCount(event) > 0) this.#emit(event, task.snapshot() as never);
+    if (this.listenerCount(event) > 0) this.#emit(event, task.snapshot());
   }
 
   /** A listener that throws must not stop the engine; those registered after it miss that one event. */

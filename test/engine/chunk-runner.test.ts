@@ -131,7 +131,7 @@ describe('a batch', () => {
     expect((await send({ type: 1, describe: true }, [items(0, [])])).shape).toEqual({
       kind: 'batch',
       plan: false,
-      each: false,
+      each: true,
       finish: false,
       cleanup: true,
     });
