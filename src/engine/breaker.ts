@@ -1,4 +1,6 @@
 import { TreadleError } from './errors.js';
+import type { Outcome } from './lanes.js';
+import { type FailedSubject, errorOfLost, errorOfThrown } from './task-failure.js';
 
 // A module that can't be loaded fails everybody alike; a thread may also have died of one task's input.
 const MAX_MODULE_FAILURES = 5;
@@ -17,6 +19,18 @@ export class Breaker {
   #breakMs = FIRST_BREAK_MS;
   #openUntilMs = -Infinity;
   #last: TreadleError | null = null;
+
+  /** How a chunk of the type ended. */
+  heard(task: FailedSubject, outcome: Outcome, nowMs: number): void {
+    if (outcome.kind === 'lost') {
+      const itsOwn = (outcome.claimed || outcome.loading) && outcome.reason !== 'killed';
+      if (itsOwn) this.failed(errorOfLost(task, outcome), nowMs);
+    } else if (outcome.kind === 'threw' && outcome.code === 'TASK_MODULE_FAILED') {
+      this.failed(errorOfThrown(task, outcome), nowMs);
+    } else if (outcome.kind !== 'unsendable' && outcome.kind !== 'stopped') {
+      this.succeeded();
+    }
+  }
 
   /** Something of the type came back from a thread. */
   succeeded(): void {
@@ -45,7 +59,7 @@ export class Breaker {
   }
 
   /** Why an attempt must not begin now; null where it may. */
-  refusal(task: { readonly id: string; readonly type: string }, nowMs: number): TreadleError | null {
+  refusal(task: FailedSubject, nowMs: number): TreadleError | null {
     const last = this.#last;
     if (last === null || this.#openUntilMs === -Infinity) return null;
     const retryInMs = Math.ceil(this.#openUntilMs - nowMs);

@@ -5,7 +5,8 @@ import type { Chunk } from './lanes.js';
 export class ChunkQueue {
   readonly #clock: Clock;
   readonly #onDue: () => void;
-  readonly #timers = new Set<StopTimer>();
+  /** Of those that wait. Made on demand, as most tasks have none. */
+  #timers: Set<StopTimer> | null = null;
   #due: Chunk[] = [];
 
   /** `onDue` is called when the time of one that waited has come. */
@@ -16,12 +17,12 @@ export class ChunkQueue {
 
   /** Those that wait for their time included. */
   get size(): number {
-    return this.#due.length + this.#timers.size;
+    return this.#due.length + this.waiting;
   }
 
   /** How many wait for their time. */
   get waiting(): number {
-    return this.#timers.size;
+    return this.#timers?.size ?? 0;
   }
 
   /** How many may be sent now. */
@@ -31,12 +32,13 @@ export class ChunkQueue {
 
   add(chunk: Chunk, delayMs = 0): void {
     if (delayMs <= 0) return void this.#due.push(chunk);
+    const timers = (this.#timers ??= new Set());
     const stop = this.#clock.after(delayMs, () => {
-      this.#timers.delete(stop);
+      timers.delete(stop);
       this.#due.push(chunk);
       this.#onDue();
     });
-    this.#timers.add(stop);
+    timers.add(stop);
   }
 
   take(): Chunk | undefined {
@@ -45,7 +47,7 @@ export class ChunkQueue {
 
   clear(): void {
     this.#due = [];
-    for (const stop of this.#timers) stop();
-    this.#timers.clear();
+    for (const stop of this.#timers ?? []) stop();
+    this.#timers = null;
   }
 }

@@ -289,7 +289,7 @@ export class Execution {
     this.#ran ||=
       !(outcome.kind === 'lost' && outcome.loading) &&
       !(outcome.kind === 'threw' && outcome.code === 'TASK_MODULE_FAILED');
-    this.#tellBreaker(outcome);
+    this.type.breaker.heard(this.task.identity, outcome, this.#host.clock.monotonic());
     if (chunk.phase === 'cleanup') return this.#onCleanedUp(outcome);
     switch (outcome.kind) {
       case 'returned':
@@ -313,20 +313,6 @@ export class Execution {
         // Only work that was told to stop answers so.
         if (!this.stopping) this.#again.add(chunk);
         return;
-    }
-  }
-
-  /** A module that fails, or kills threads, again and again is kept away from them for a while. */
-  #tellBreaker(outcome: Outcome): void {
-    const { breaker } = this.type;
-    const nowMs = this.#host.clock.monotonic();
-    if (outcome.kind === 'lost') {
-      const itsOwn = (outcome.claimed || outcome.loading) && outcome.reason !== 'killed';
-      if (itsOwn) breaker.failed(errorOfLost(this.task.identity, outcome), nowMs);
-    } else if (outcome.kind === 'threw' && outcome.code === 'TASK_MODULE_FAILED') {
-      breaker.failed(errorOfThrown(this.task.identity, outcome), nowMs);
-    } else if (outcome.kind !== 'unsendable' && outcome.kind !== 'stopped') {
-      breaker.succeeded();
     }
   }
 

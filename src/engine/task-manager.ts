@@ -1,19 +1,18 @@
 import { EventEmitter } from 'eventemitter3';
-import type { Ticker } from './clock.js';
+import { Announcer } from './announcer.js';
 import { TreadleError, describeValue, invalidArgument, onlyKeys } from './errors.js';
 import type { TaskEvents } from './events.js';
 import { Execution, type ExecutionHost } from './execution.js';
 import { Hooks, type SettledHook } from './hooks.js';
 import {
   type ResolvedOptions,
-  SAMPLE_MS,
   type TaskManagerOptions,
   duration,
   integer,
   resolveOptions,
   threadCount,
 } from './options.js';
-import { reviveThrown, serializeThrown } from './protocol.js';
+import { ProgressTicker } from './progress-ticker.js';
 import { Reconciler } from './reconciler.js';
 import { type ListOptions, type OwnerScope, Records, type TaskPage } from './records.js';
 import { type RerunOptions, checkRerunOptions, workOfRerun } from './rerun.js';
@@ -32,7 +31,6 @@ import { Task, type TaskIdentity, type TaskObserver, type TaskWork } from './tas
 import { errorOfExpiry, errorOfLost, errorOfThrown } from './task-failure.js';
 import {
   type SettledRecord,
-  type TaskMessage,
   type TaskRecord,
   type TaskStatus,
   type TerminalStatus,
@@ -81,14 +79,14 @@ export class TaskManager<
   readonly #settledCounts: Record<TerminalStatus, number> = { completed: 0, failed: 0, cancelled: 0 };
   readonly #executionHost: ExecutionHost;
   readonly #observer: TaskObserver & HandleHost;
+  readonly #announcer: Announcer = new Announcer(this);
+  readonly #ticker: ProgressTicker;
   /** The backstop that looks every few seconds for what should have happened by itself; the first submission starts it. */
   readonly reconciler: Reconciler;
   #threads: number;
   #submitted = 0;
   #active = 0;
-  #ticker: Ticker | null = null;
   #closing: Closing | null = null;
-  #closed = false;
 
   /** @throws TreadleError INVALID_ARGUMENT, TASK_MODULE_FAILED (a module's file is not there), UNSERIALIZABLE (`data`). */
   constructor(options: TaskManagerOptions<Types>) {
@@ -96,6 +94,7 @@ export class TaskManager<
     if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
     this.#options = resolveOptions(options);
     const { clock, threads, cancelGraceMs } = this.#options;
+    const onError = (error: unknown): void => this.#announcer.error(error);
     const types = resolveTaskTypes(options.types, cancelGraceMs);
     this.#types = new Map(types.map((type) => [type.name, type]));
     this.#threads = threads.max;
@@ -114,7 +113,8 @@ export class TaskManager<
       },
       this.#options.maxConcurrentTasks,
     );
-    this.#hooks = new Hooks(clock, (error) => this.#onListenerError(error));
+    this.#ticker = new ProgressTicker(clock, () => this.#tick());
+    this.#hooks = new Hooks(clock, onError);
     this.#records = new Records(this.#options.history, clock, (task) => this.#recordOf(task));
     this.#executionHost = {
       lanes: this.#lanes,
@@ -125,8 +125,8 @@ export class TaskManager<
       onReady: (execution) => this.#scheduler.wake(execution),
       onRested: (execution) => this.#scheduler.catchUp(execution),
       onRetry: (task, delayMs) => this.#scheduler.retry(task, delayMs),
-      onMessages: (task, messages) => this.#onMessages(task, messages),
-      onError: (error) => this.#onListenerError(error),
+      onMessages: (task, messages) => this.#announcer.messages(task, messages),
+      onError,
     };
     this.#observer = {
       onTransition: (task) => this.#onTransition(task),
@@ -139,7 +139,7 @@ export class TaskManager<
         checkLanes: () => this.#lanes.check(),
         inProgress: () => this.#scheduler.inProgress.values(),
         catchUpHooks: () => this.#hooks.catchUp(),
-        onError: (error) => this.#onListenerError(error),
+        onError,
       },
       clock,
       this.#options.reconcileEveryMs,
@@ -308,9 +308,10 @@ export class TaskManager<
   close(options: CloseOptions = {}): Promise<CloseReport> {
     onlyKeys('close options', options, ['timeoutMs']);
     const timeoutMs = duration('timeoutMs', options.timeoutMs, this.#closing === null ? 30_000 : Infinity);
-    this.#closing ??= new Closing(this.#scheduler, this.#lanes, this.#hooks, this.#options.clock, () =>
-      this.#onClosed(),
-    );
+    this.#closing ??= new Closing(this.#scheduler, this.#lanes, this.#hooks, this.#options.clock, () => {
+      this.reconciler.close();
+      this.#ticker.close();
+    });
     return this.#closing.until(timeoutMs);
   }
 
@@ -378,9 +379,9 @@ export class TaskManager<
     this.#active++;
     this.#records.add(task);
     this.#scheduler.add(task);
-    this.#keepTicking();
+    this.#ticker.keep(this.#active);
     this.reconciler.start();
-    this.#announce('submitted', task);
+    this.#announcer.task('submitted', task);
     return task;
   }
 
@@ -406,19 +407,12 @@ export class TaskManager<
     return task.snapshot();
   }
 
-  #onMessages(task: Task, messages: readonly TaskMessage[]): void {
-    if (this.listenerCount('log') === 0) return;
-    for (const { at, text } of messages) {
-      this.#emit('log', { taskId: task.id, type: task.identity.type, at, message: text });
-    }
-  }
-
   #onTransition(task: Task): void {
     const { status } = task;
     task.stopExpiry?.();
     task.stopExpiry = null;
     if (!isTerminal(status)) {
-      this.#announce(status === 'pending' ? 'retrying' : status, task);
+      this.#announcer.task(status === 'pending' ? 'retrying' : status, task);
       return;
     }
     const record = task.snapshot() as SettledRecord;
@@ -426,61 +420,19 @@ export class TaskManager<
     this.#settledCounts[status]++;
     const { policy } = this.#typeOf(task.identity.type);
     this.#records.settle(task, record, policy.keepsInput);
-    this.#keepTicking();
-    this.#announce(status, task);
+    this.#ticker.keep(this.#active);
+    this.#announcer.task(status, task);
     this.#hooks.fire(record, task.hooks, policy.onSettled);
   }
 
-  #announce(event: Exclude<keyof TaskEvents, 'log' | 'listenerError'>, task: Task): void {
-    // Each event is announced in the state that it is named after.
-    if (this.listenerCount(event) > 0) this.#emit(event, task.snapshot());
-  }
-
-  /** A listener that throws must not stop the engine; those registered after it miss that one event. */
-  #emit<Event extends keyof TaskEvents>(event: Event, ...args: EventEmitter.EventArgs<TaskEvents, Event>): void {
-    try {
-      this.emit(event, ...args);
-    } catch (error) {
-      this.#onListenerError(error);
-    }
-  }
-
-  #onListenerError(error: unknown): void {
-    try {
-      if (this.emit('listenerError', error)) return;
-    } catch {
-      // The listener for errors throws too: the warning below is what is left.
-    }
-    process.emitWarning(reviveThrown(serializeThrown(error)), { code: 'TREADLE_LISTENER_ERROR' });
-  }
-
-  /** Samples progress while there are tasks; that also is what keeps the process alive for them. */
-  #keepTicking(): void {
-    if (this.#closed) return;
-    if (this.#ticker !== null) this.#ticker.keepAlive(this.#active > 0);
-    else if (this.#active > 0) this.#ticker = this.#options.clock.every(SAMPLE_MS, () => this.#tick());
-  }
-
   #tick(): void {
-    if (this.#active === 0) return this.#stopTicking();
     for (const execution of this.#scheduler.inProgress.values()) {
       execution.sample();
       const { task } = execution;
       if (task.status === 'pending' || !task.progress.takeChange()) continue;
       task.touch();
       task.changed();
-      this.#announce('progress', task);
+      this.#announcer.task('progress', task);
     }
-  }
-
-  #onClosed(): void {
-    this.#closed = true;
-    this.reconciler.close();
-    this.#stopTicking();
-  }
-
-  #stopTicking(): void {
-    this.#ticker?.stop();
-    this.#ticker = null;
   }
 }

@@ -1,0 +1,46 @@
+import type { EventEmitter } from 'eventemitter3';
+import type { TaskEvents } from './events.js';
+import { reviveThrown, serializeThrown } from './protocol.js';
+import type { Task } from './task.js';
+import type { TaskMessage } from './task-record.js';
+
+/** Tells who listens to a manager. A listener that throws must not stop the engine. */
+export class Announcer {
+  readonly #emitter: EventEmitter<TaskEvents>;
+
+  constructor(emitter: EventEmitter<TaskEvents>) {
+    this.#emitter = emitter;
+  }
+
+  /** The task has come to a new state, or on: the event is named after that. */
+  task(event: Exclude<keyof TaskEvents, 'log' | 'listenerError'>, task: Task): void {
+    // Made only for who listens.
+    if (this.#emitter.listenerCount(event) > 0) this.#emit(event, task.snapshot());
+  }
+
+  messages(task: Task, messages: readonly TaskMessage[]): void {
+    if (this.#emitter.listenerCount('log') === 0) return;
+    for (const { at, text } of messages) {
+      this.#emit('log', { taskId: task.id, type: task.identity.type, at, message: text });
+    }
+  }
+
+  /** A function of the user's failed. */
+  error(error: unknown): void {
+    try {
+      if (this.#emitter.emit('listenerError', error)) return;
+    } catch {
+      // The listener for errors throws too: the warning below is what is left.
+    }
+    process.emitWarning(reviveThrown(serializeThrown(error)), { code: 'TREADLE_LISTENER_ERROR' });
+  }
+
+  /** Those that were registered after one that throws miss that one event. */
+  #emit<Event extends keyof TaskEvents>(event: Event, ...args: EventEmitter.EventArgs<TaskEvents, Event>): void {
+    try {
+      this.#emitter.emit(event, ...args);
+    } catch (error) {
+      this.error(error);
+    }
+  }
+}
