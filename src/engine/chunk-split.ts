@@ -1,6 +1,6 @@
 import type { Chunk } from './lanes.js';
 
-/** Items `from` to `to` of a chunk, as a chunk of their own that nothing is held against yet. */
+/** Items `from` to `to` of a chunk, as a chunk of their own that nothing is held against. */
 export function partOf(chunk: Chunk, from: number, to: number): Chunk {
   const items = chunk.items?.slice(from - chunk.from, to - chunk.from);
   return { ...chunk, from, to, items, attempt: chunk.attempt + 1, failures: 0, resends: 0 };

@@ -23,6 +23,9 @@ export class Hooks {
   #calling = false;
   #spentMs = 0;
   #turnDue = false;
+  /** Slices of time that were used up, and how many of them {@link catchUp} knows of. */
+  #turns = 0;
+  #turnsSeen = -1;
 
   /** `nextTurn` calls back in the next turn of the event loop. */
   constructor(
@@ -56,13 +59,13 @@ export class Hooks {
     if (this.#due.length > 0) this.#callDue();
   }
 
-  /** Calls what is due though its turn never came. Returns how many calls there were. */
+  /** Calls what is due where no turn has come since the last time this was asked. Returns how many calls there were. */
   catchUp(): number {
     const before = this.#due.length;
-    this.#spentMs = 0;
-    this.#turnDue = false;
-    this.#callDue();
-    return before - this.#due.length;
+    const stuck = before > 0 && this.#turns === this.#turnsSeen;
+    if (stuck) this.#nextSlice();
+    this.#turnsSeen = this.#turns;
+    return stuck ? before - this.#due.length : 0;
   }
 
   /** Resolves when nothing is due any more. */
@@ -84,11 +87,14 @@ export class Hooks {
     this.#calling = false;
     if (this.#turnDue) return;
     this.#turnDue = true;
-    this.#nextTurn(() => {
-      this.#turnDue = false;
-      this.#spentMs = 0;
-      if (this.#due.length > 0) this.#callDue();
-    });
+    this.#nextTurn(() => this.#nextSlice());
+  }
+
+  #nextSlice(): void {
+    this.#turns++;
+    this.#turnDue = false;
+    this.#spentMs = 0;
+    if (this.#due.length > 0) this.#callDue();
   }
 
   #call(hook: () => unknown): void {

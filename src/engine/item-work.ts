@@ -107,7 +107,8 @@ export class ItemWork {
     } else if (!this.#skips || chunk.phase !== 'run' || !OF_AN_ITEM.has(error.code)) {
       return error;
     } else if (chunk.to - chunk.from > 1) {
-      this.split(chunk, null);
+      // It was tried as often as it may be: its parts are not, until the item stands alone.
+      for (const part of splitChunk(chunk, null)) this.#again.add({ ...part, failures: chunk.failures });
     } else {
       this.#skip(chunk);
       this.#task.failedItems.add(chunk.from, error);
@@ -115,7 +116,7 @@ export class ItemWork {
     return null;
   }
 
-  /** Runs a chunk again in smaller ones, to find the item that is to blame: `suspect`, where that is known. */
+  /** Runs a chunk whose thread died again in smaller ones, to find the item that is to blame: `suspect`, where that is known. */
   split(chunk: Chunk, suspect: number | null): void {
     for (const part of splitChunk(chunk, suspect)) this.#again.add(part);
   }

@@ -35,7 +35,7 @@ export class TaskHandle<Result = unknown> {
    * What the task returned, of any size. The promise is made on demand: a failed task that nobody asks about is no
    * unhandled rejection.
    *
-   * @throws TreadleError TASK_FAILED, TASK_CANCELLED, TASK_TIMEOUT, WORKER_EXITED, WORKER_OUT_OF_MEMORY,
+   * @throws TreadleError TASK_FAILED, TASK_CANCELLED, TASK_TIMEOUT, TASK_EXPIRED, WORKER_EXITED, WORKER_OUT_OF_MEMORY,
    *   TASK_MODULE_FAILED, UNSERIALIZABLE; `cause` is what the task threw.
    */
   async result(): Promise<Result> {
