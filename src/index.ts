@@ -3,7 +3,7 @@ export { type Clock, type StopTimer, type Ticker, systemClock } from './engine/c
 export { type CloseOptions, type CloseReport } from './engine/closing.js';
 export { type Awaitable, type Range, type TaskContext, range } from './engine/define-task.js';
 export { TreadleError, type TreadleErrorCode } from './engine/errors.js';
-export { type LogEvent, type TaskEvents } from './engine/events.js';
+export { type LogEvent, type StrayErrorEvent, type TaskEvents } from './engine/events.js';
 export { type SettledHook } from './engine/hooks.js';
 export { type Items } from './engine/item-source.js';
 export { type TaskManagerOptions } from './engine/options.js';

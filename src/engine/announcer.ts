@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'eventemitter3';
 import type { TaskEvents } from './events.js';
-import { reviveThrown, serializeThrown } from './protocol.js';
+import { type ThrownMessage, reviveThrown, serializeThrown } from './protocol.js';
+import { strayWarning } from './task-failure.js';
 import type { Task } from './task.js';
 import type { TaskMessage } from './task-record.js';
 
@@ -13,7 +14,7 @@ export class Announcer {
   }
 
   /** The task has come to a new state, or on: the event is named after that. */
-  task(event: Exclude<keyof TaskEvents, 'log' | 'listenerError'>, task: Task): void {
+  task(event: Exclude<keyof TaskEvents, 'log' | 'listenerError' | 'strayError'>, task: Task): void {
     // Made only for who listens.
     if (this.#emitter.listenerCount(event) > 0) this.#emit(event, task.snapshot());
   }
@@ -23,6 +24,13 @@ export class Announcer {
     for (const { at, text } of messages) {
       this.#emit('log', { taskId: task.id, type: task.identity.type, at, message: text });
     }
+  }
+
+  /** What a task had left on its thread threw after the task's end. */
+  stray(type: string | null, taskId: string | null, thrown: ThrownMessage): void {
+    const error = reviveThrown(thrown);
+    if (this.#emitter.listenerCount('strayError') > 0) this.#emit('strayError', { taskId, type, error });
+    else process.emitWarning(strayWarning(type, taskId, error.message), { code: 'TREADLE_STRAY_ERROR' });
   }
 
   /** A function of the user's failed. */

@@ -1,9 +1,10 @@
-import { Deserializer } from 'node:v8';
+import { Deserializer, getHeapStatistics } from 'node:v8';
 import { whereUnclonable } from './cloneable.js';
 import { ControlBlock } from './control-block.js';
 import { type BatchDefinition, type TaskDefinition, isDefinition } from './define-task.js';
 import { eachItem, itemsOf, planned, runItems } from './item-loop.js';
 import { refused, surelyCloneable, threw, threwMessage } from './member-outcome.js';
+import { type Origin, Origins } from './origins.js';
 import {
   type ChunkAnswer,
   type ChunkMessage,
@@ -23,10 +24,12 @@ import { type ContextHost, WorkerContext } from './worker-context.js';
 type Definition = TaskDefinition<unknown, unknown> | BatchDefinition<unknown, unknown, unknown>;
 
 const FLUSH_EVERY_MS = 1;
+const MEGABYTE = 2 ** 20;
 
 /** The thread's side of a lane: runs chunks, one at a time, and never throws. */
 export class ChunkRunner implements ContextHost {
   readonly control: ControlBlock;
+  readonly origins: Origins = new Origins();
   current: WorkerContext | null = null;
   readonly #boot: WorkerBoot;
   readonly #post: (message: FlushMessage) => void;
@@ -35,7 +38,7 @@ export class ChunkRunner implements ContextHost {
   readonly #inputs = new Map<string, unknown>();
   #epoch = 0;
   #flushes = 0;
-  #module = '';
+  #module: Origin = { type: -1, module: '', taskId: null };
 
   /** `post` sends to the host, and throws where a value can't be cloned. */
   constructor(boot: WorkerBoot, post: (message: FlushMessage) => void) {
@@ -47,16 +50,24 @@ export class ChunkRunner implements ContextHost {
   async run(message: ChunkMessage): Promise<ChunkAnswer> {
     this.#epoch = message.epoch;
     this.#flushes = 0;
+    try {
+      return await this.#runMembers(message);
+    } finally {
+      this.control.leave(message.epoch);
+    }
+  }
+
+  async #runMembers(message: ChunkMessage): Promise<ChunkAnswer> {
     const outcomes: (MemberOutcome | undefined)[] = [];
     let definition: Definition;
     try {
+      this.#module = this.#originOf(message.type, null);
       definition = this.#modules.get(message.type) ?? (await this.#load(message.type));
     } catch (error) {
       const outcome = threw('TASK_MODULE_FAILED', error);
-      return { outcomes: message.members.map(() => outcome), flushes: 0, ms: 0 };
+      return { outcomes: message.members.map(() => outcome), flushes: 0, ms: 0, overHeap: this.#overHeap };
     }
 
-    this.#module = this.#typeOf(message.type).url;
     this.#warm.beginChunk();
     const startedAt = performance.now();
     let flushedAt = startedAt;
@@ -76,12 +87,26 @@ export class ChunkRunner implements ContextHost {
       flushes: this.#flushes,
       ms: Math.max(0, performance.now() - startedAt - this.#warm.setupMs),
       shape: message.describe ? shapeOf(definition) : undefined,
+      overHeap: this.#overHeap,
     };
   }
 
   wake(message: Exclude<WakeMessage, { retire: true }>): void {
     if ('forget' in message) this.#inputs.delete(message.forget);
-    else if (this.current?.epoch === message.cancel) this.current.abort();
+    else if (this.current?.epoch === message.cancel) this.#abort(this.current);
+  }
+
+  // What listens to the signal is the task's code.
+  #abort(context: WorkerContext): void {
+    const { present } = this.origins;
+    if (present === null) context.abort();
+    else this.origins.run(present, () => context.abort());
+  }
+
+  /** The thread exits, by whatever way: says so to who waits, and whether it is the present work's doing. */
+  exit(): void {
+    if (this.origins.present !== null && this.origins.stray) this.control.noteStrayExit(this.#epoch);
+    this.control.leave(this.#epoch);
   }
 
   async dispose(): Promise<void> {
@@ -93,7 +118,17 @@ export class ChunkRunner implements ContextHost {
   }
 
   warm<T>(key: string, factory: () => T): T {
-    return this.#warm.get(`${this.#module}\n${key}`, factory);
+    const origin = this.#module;
+    return this.#warm.get(`${origin.module}\n${key}`, () => this.origins.run(origin, factory));
+  }
+
+  #originOf(type: number, taskId: string | null): Origin {
+    return { type, module: this.#typeOf(type).url, taskId };
+  }
+
+  get #overHeap(): boolean | undefined {
+    const { heapMb } = this.#boot;
+    return heapMb === Infinity ? undefined : getHeapStatistics().used_heap_size > heapMb * MEGABYTE;
   }
 
   #typeOf(type: number): WorkerBoot['types'][number] {
@@ -105,8 +140,9 @@ export class ChunkRunner implements ContextHost {
   async #load(type: number): Promise<Definition> {
     const { name, url } = this.#typeOf(type);
     this.control.setLoading(true);
+    this.origins.present = this.#module;
     try {
-      const loaded = (await import(url)) as { default?: unknown };
+      const loaded = (await this.origins.run(this.#module, () => import(url))) as { default?: unknown };
       if (!isDefinition(loaded.default)) {
         throw new TypeError(
           `Expected the default export of ${url} (task type "${name}") to come from defineTask or defineBatch, got ${typeof loaded.default}`,
@@ -115,6 +151,7 @@ export class ChunkRunner implements ContextHost {
       this.#modules.set(type, loaded.default);
       return loaded.default;
     } finally {
+      this.origins.present = null;
       this.control.setLoading(false);
     }
   }
@@ -129,13 +166,16 @@ export class ChunkRunner implements ContextHost {
     if (message.phase === 'load') return { kind: 'returned', value: undefined, done: 0 };
     const context = new WorkerContext(this, message.epoch, index, member, this.#typeOf(message.type).data);
     this.current = context;
+    const origin = this.#originOf(message.type, member.taskId);
+    this.origins.present = origin;
     try {
-      return await this.#runPhase(message, member, context, definition);
+      return await this.origins.run(origin, () => this.#runPhase(message, member, context, definition));
     } catch (error) {
       return context.isStop(error) ? { kind: 'stopped' } : threw('TASK_FAILED', error);
     } finally {
       context.sendNotes();
       this.current = null;
+      this.origins.present = null;
     }
   }
 

@@ -12,11 +12,14 @@ export const MAX_MEMBERS = 256;
 const CANCEL = 0;
 const LOADING = 1;
 const BEATS = 2;
-const CLAIMS = 4;
+const STRAY_EXIT = 3;
+const LEFT = 4;
+const CLAIMS = 5;
 const INT_CELLS = CLAIMS + MAX_MEMBERS;
 const DONE = 0;
 const TOTAL = 1;
-const FLOAT_OFFSET = INT_CELLS * Int32Array.BYTES_PER_ELEMENT;
+// Floats lie at multiples of their size.
+const FLOAT_OFFSET = Math.ceil(INT_CELLS / 2) * Float64Array.BYTES_PER_ELEMENT;
 const FLOAT_CELLS = 2;
 
 const SENT = 0;
@@ -59,6 +62,8 @@ export class ControlBlock {
     for (let index = 0; index < members; index++) Atomics.store(this.#ints, CLAIMS + index, epoch * 4 + SENT);
     // Epochs come round again in the end.
     Atomics.store(this.#ints, CANCEL, 0);
+    Atomics.store(this.#ints, STRAY_EXIT, 0);
+    Atomics.store(this.#ints, LEFT, 0);
     this.#floats[DONE] = 0;
     this.#floats[TOTAL] = Number.NaN;
   }
@@ -92,6 +97,23 @@ export class ControlBlock {
     return Atomics.load(this.#ints, LOADING) === 1;
   }
 
+  /** True when the thread exited under the flight because code told it to that an earlier task had left behind. */
+  isStrayExit(epoch: number): boolean {
+    return Atomics.load(this.#ints, STRAY_EXIT) === epoch;
+  }
+
+  /** Blocks until the thread has left the flight; false when it has not after so many milliseconds. */
+  waitUntilLeft(epoch: number, timeoutMs: number): boolean {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const left = Atomics.load(this.#ints, LEFT);
+      if (left === epoch) return true;
+      const restMs = deadline - performance.now();
+      if (restMs <= 0) return false;
+      Atomics.wait(this.#ints, LEFT, left, restMs);
+    }
+  }
+
   // Thread side
 
   /** Takes a task for itself; false when the host has taken it back. */
@@ -106,12 +128,27 @@ export class ControlBlock {
 
   count(done: number): void {
     this.#floats[DONE] = done;
+    this.beat();
+  }
+
+  /** Shows that the work is alive. */
+  beat(): void {
     // Not atomic: only this thread writes, and a reader needs no more than that it changed.
     this.#ints[BEATS] = (this.#ints[BEATS] as number) + 1;
   }
 
   countTotal(total: number): void {
     this.#floats[TOTAL] = total;
+  }
+
+  noteStrayExit(epoch: number): void {
+    Atomics.store(this.#ints, STRAY_EXIT, epoch);
+  }
+
+  /** Says that the thread has left the flight, to whoever waits for it. */
+  leave(epoch: number): void {
+    Atomics.store(this.#ints, LEFT, epoch);
+    Atomics.notify(this.#ints, LEFT);
   }
 
   setLoading(loading: boolean): void {

@@ -9,6 +9,16 @@ export interface LogEvent {
   readonly message: string;
 }
 
+/** What code threw that a task had left behind: a timer, a promise that nobody awaited. */
+export interface StrayErrorEvent {
+  /** The task that set the code going, which has settled or works elsewhere. Null where it was a module or what `ctx.perThread` made, or where it is not known. */
+  readonly taskId: string | null;
+  /** Null where it is not known. */
+  readonly type: string | null;
+  /** As it was thrown, whole: it may hold secrets. */
+  readonly error: Error;
+}
+
 /** What a manager emits. Each transition of a task emits exactly one event, named after the state it led to. */
 export interface TaskEvents {
   submitted: [record: TaskRecord];
@@ -22,6 +32,11 @@ export interface TaskEvents {
   /** At most ten times a second for each task in progress, and none after its last event. */
   progress: [record: TaskRecord];
   log: [event: LogEvent];
+  /**
+   * Code threw that a task had left behind; nobody is hit by it, and its thread is replaced. Of a thread only the first is
+   * told. Where nobody listens to this it becomes a process warning with the code TREADLE_STRAY_ERROR.
+   */
+  strayError: [event: StrayErrorEvent];
   /** A listener or a hook of the user's threw. Where nobody listens to this it becomes a process warning. */
   listenerError: [error: unknown];
 }

@@ -269,6 +269,8 @@ export class Execution {
       input: this.#input,
       describe: this.type.shape === null,
       boxMs: boxMsOf(this.type.policy.chunk),
+      fresh: this.type.policy.isolate,
+      killable: this.type.policy.killable,
       ...work,
     };
   }
@@ -472,7 +474,7 @@ export class Execution {
     this.#flights.keep();
     this.#again.clear();
     this.#stopTimeout?.();
-    if ('shared' in this.#input) this.#host.lanes.forget(this.task.id);
+    this.#host.lanes.forget(this.task.id);
     // What was counted in flight has been acknowledged, or is lost.
     if (this.#items !== null) this.sample();
     try {

@@ -26,6 +26,10 @@ export interface Chunk {
   readonly describe: boolean;
   /** Milliseconds after which a chunk of `each` ends, done or not. */
   readonly boxMs: number;
+  /** It runs only on a thread on which no other task has run, and none runs there after it. */
+  readonly fresh: boolean;
+  /** False where the thread must not be ended in it: the process does not exit before it is left, either. */
+  readonly killable: boolean;
 }
 
 /** How a flight ended. It is known only when the lane has left the work, or is gone. */
@@ -73,7 +77,7 @@ export interface Lanes {
   grow(chunks: number): void;
   /** Sends a chunk to a free lane, best to one that is warm for its type. */
   send(chunk: Chunk, onNotes: (notes: Notes) => void): Flight;
-  /** Drops what lanes keep of a settled task. */
+  /** A task has settled: lanes drop what they keep of it, and threads that were its own. */
   forget(taskId: string): void;
   /** Starts every lane and loads every task type on it. One outcome for each type on each lane. */
   warmUp(): Promise<readonly { readonly type: number; readonly outcome: Outcome }[]>;
@@ -83,6 +87,11 @@ export interface Lanes {
   resize(max: number): void;
   /** No chunk will be taken any more. */
   readonly closed: boolean;
+  /**
+   * Finds flights whose lane is gone without anyone having been told; they are lost now. Returns how many. Looks at lanes
+   * with work only.
+   */
+  check(): number;
   /** Lanes whose thread lives. */
   live(): number;
   /** Lanes with a flight. */

@@ -3,6 +3,7 @@ import type { ResourceLimits } from 'node:worker_threads';
 import { nanoid } from 'nanoid';
 import { type Clock, systemClock } from './clock.js';
 import { invalidArgument, onlyKeys } from './errors.js';
+import type { RecycleLimits } from './thread-wear.js';
 
 /** How a {@link TaskManager} works. Every option has a default but `types`. */
 export interface TaskManagerOptions<Types> {
@@ -20,6 +21,16 @@ export interface TaskManagerOptions<Types> {
     idleMs?: number;
     /** Memory limits of each thread, as `node:worker_threads` has them. @default none */
     resourceLimits?: ResourceLimits;
+    /** When a thread is replaced by a new one, for the sake of code that leaks. @default never */
+    recycle?: {
+      /** After so many tasks; it happens between two tasks. Integer >= 1. @default no limit */
+      afterTasks?: number;
+      /**
+       * When more of its heap is used after a chunk, garbage that is not collected yet included. Megabytes > 0, well
+       * above what the tasks' modules and models take. @default no limit
+       */
+      heapMb?: number;
+    };
   };
   queue?: {
     /** How many tasks may wait; one more is refused with `QUEUE_FULL`. Integer >= 0. @default 10_000 */
@@ -56,7 +67,12 @@ export interface TaskManagerOptions<Types> {
 /** Options with every default filled in. */
 export interface ResolvedOptions {
   readonly maxConcurrentTasks: number;
-  readonly threads: { readonly max: number; readonly idleMs: number; readonly resourceLimits: ResourceLimits };
+  readonly threads: {
+    readonly max: number;
+    readonly idleMs: number;
+    readonly resourceLimits: ResourceLimits;
+    readonly recycle: RecycleLimits;
+  };
   readonly queue: { readonly max: number };
   readonly history: {
     readonly max: number;
@@ -94,7 +110,7 @@ const CONCURRENCY_VARIABLE = 'TREADLE_MAX_CONCURRENT_TASKS';
 export function resolveOptions(options: TaskManagerOptions<unknown>): ResolvedOptions {
   onlyKeys('options', options, KNOWN_OPTIONS);
   const { threads = {}, queue = {}, history = {} } = options;
-  onlyKeys('threads', threads, ['max', 'idleMs', 'resourceLimits']);
+  onlyKeys('threads', threads, ['max', 'idleMs', 'resourceLimits', 'recycle']);
   onlyKeys('queue', queue, ['max']);
   onlyKeys('history', history, ['max', 'completedTtlMs', 'failedTtlMs', 'inputBytes']);
   for (const name of ['id', 'random'] as const) {
@@ -116,6 +132,7 @@ export function resolveOptions(options: TaskManagerOptions<unknown>): ResolvedOp
       max: maxThreads,
       idleMs: duration('threads.idleMs', threads.idleMs, 60_000),
       resourceLimits: checkResourceLimits(threads.resourceLimits),
+      recycle: resolveRecycle(threads.recycle),
     }),
     queue: Object.freeze({ max: integer('queue.max', queue.max, 0, 10_000) }),
     history: Object.freeze({
@@ -149,6 +166,14 @@ function checkResourceLimits(limits: ResourceLimits | undefined): ResourceLimits
     }
   }
   return Object.freeze({ ...limits });
+}
+
+function resolveRecycle(recycle: { afterTasks?: number; heapMb?: number } = {}): RecycleLimits {
+  onlyKeys('threads.recycle', recycle, ['afterTasks', 'heapMb']);
+  const { afterTasks, heapMb = Infinity } = recycle;
+  if (typeof heapMb !== 'number' || !(heapMb > 0))
+    throw invalidArgument('threads.recycle.heapMb', 'megabytes > 0', heapMb);
+  return Object.freeze({ afterTasks: integer('threads.recycle.afterTasks', afterTasks, 1, Infinity), heapMb });
 }
 
 function checkClock(clock: Clock | undefined): Clock {

@@ -10,6 +10,8 @@ export interface WorkerBoot {
   readonly control: SharedArrayBuffer;
   /** The task types, in the order that {@link ChunkMessage.type} counts. */
   readonly types: readonly WorkerType[];
+  /** Megabytes of used heap after which an answer says `overHeap`; Infinity for no limit. */
+  readonly heapMb: number;
 }
 
 /** A task type as threads know it. */
@@ -105,6 +107,8 @@ export interface ChunkAnswer {
   /** Milliseconds of work, without loading the module and `ctx.perThread`. */
   readonly ms: number;
   readonly shape?: ModuleShape | undefined;
+  /** The thread uses more heap than it may. */
+  readonly overHeap?: boolean | undefined;
 }
 
 /** Thread to host, on its own way: outcomes of members ahead of the flight's end, or what a task has to tell. */
@@ -133,8 +137,19 @@ export interface RetiredMessage {
   readonly retired: true;
 }
 
+/** Thread to host, once: what code threw that a task had left behind. The thread goes on, and is to be replaced. */
+export interface StrayMessage {
+  readonly stray: {
+    /** The number of the task type; null where that is not known. */
+    readonly type: number | null;
+    /** Null where it was no task: a module, what `ctx.perThread` set up, or not known. */
+    readonly taskId: string | null;
+    readonly error: ThrownMessage;
+  };
+}
+
 /** All that comes from a thread besides the answers to chunks. */
-export type ThreadMessage = HelloMessage | FlushMessage | RetiredMessage;
+export type ThreadMessage = HelloMessage | FlushMessage | RetiredMessage | StrayMessage;
 
 /** Host to thread, on the port of the hello: stop a flight, drop a decoded input, make ready to end. */
 export type WakeMessage = { readonly cancel: number } | { readonly forget: string } | { readonly retire: true };

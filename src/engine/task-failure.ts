@@ -102,6 +102,13 @@ function detailsOf(facts: Readonly<Record<string, unknown>>): Readonly<Record<st
   return known.length === 0 ? undefined : Object.fromEntries(known);
 }
 
+/** The text of the warning about what code threw that a task had left behind. */
+export function strayWarning(type: string | null, taskId: string | null, message: string): string {
+  const what =
+    taskId === null ? `a task of type ${type ?? 'unknown'}` : `task ${nameOf({ id: taskId, type: type ?? 'unknown' })}`;
+  return `What ${what} left on its thread threw after its end: ${boundText(message)}`;
+}
+
 function nameOf(task: FailedSubject): string {
   return `${task.id} (${task.type})`;
 }

@@ -102,6 +102,7 @@ export class TaskManager<
       ...threads,
       types: types.map(({ name, url, policy }) => ({ name, url, data: policy.data, skipsItems: policy.skipsItems })),
       clock,
+      onStray: ({ type, taskId, error }) => this.#announcer.stray(types[type ?? -1]?.name ?? null, taskId, error),
       onChange: () => this.#scheduler.pump(),
     });
     this.#scheduler = new Scheduler(

@@ -86,6 +86,11 @@ export interface TaskPolicy<Data = unknown> {
   cancelGraceMs?: number;
   /** False for work that must not be ended by force (native code that aborts the process): it is only asked to stop. @default true */
   killable?: boolean;
+  /**
+   * True for code that others must be safe from, and that must be safe from others: each task runs on threads on which no
+   * other task has run, and nobody gets them after it. A new thread takes some 40 ms. @default false
+   */
+  isolate?: boolean;
   /** What to do with a duplicate. Only tasks with a `resourceId` can be duplicates. @default 'reject' */
   onDuplicate?: OnDuplicate;
   /** Called once for each task of this type when it has settled. */
@@ -149,6 +154,7 @@ export interface ResolvedPolicy {
   readonly takesItems: boolean;
   readonly cancelGraceMs: number;
   readonly killable: boolean;
+  readonly isolate: boolean;
   readonly onDuplicate: OnDuplicate;
   readonly onSettled: SettledHook | null;
 }
@@ -169,6 +175,7 @@ const POLICY_KEYS = [
   'items',
   'cancelGraceMs',
   'killable',
+  'isolate',
   'onDuplicate',
   'onSettled',
 ] as const satisfies readonly (keyof TaskPolicy | 'input')[];
@@ -200,13 +207,14 @@ function resolvePolicy(
   graceMs: number,
 ): ResolvedPolicy {
   onlyKeys(name, policy, POLICY_KEYS);
-  const { input, data, items = true, killable = true, onDuplicate = 'reject', onSettled } = policy;
+  const { input, data, items = true, killable = true, isolate = false, onDuplicate = 'reject', onSettled } = policy;
   const { onItemError = 'fail', keepInput = 'never' } = policy;
   if (input !== undefined && !isSchema(input)) {
     throw invalidArgument(`${name}.input`, 'a Standard Schema', input);
   }
   if (typeof items !== 'boolean') throw invalidArgument(`${name}.items`, 'true or false', items);
   if (typeof killable !== 'boolean') throw invalidArgument(`${name}.killable`, 'true or false', killable);
+  if (typeof isolate !== 'boolean') throw invalidArgument(`${name}.isolate`, 'true or false', isolate);
   if (onSettled !== undefined && typeof onSettled !== 'function') {
     throw invalidArgument(`${name}.onSettled`, 'a function', onSettled);
   }
@@ -235,6 +243,7 @@ function resolvePolicy(
     takesItems: items,
     cancelGraceMs: duration(`${name}.cancelGraceMs`, policy.cancelGraceMs, graceMs),
     killable,
+    isolate,
     onDuplicate: checkOnDuplicate(`${name}.onDuplicate`, onDuplicate),
     onSettled: onSettled ?? null,
   };

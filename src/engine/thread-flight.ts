@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import type { ControlBlock } from './control-block.js';
 import { deferred } from './deferred.js';
+import { guardExit } from './exit-guard.js';
 import type { Flight, Outcome } from './lanes.js';
 import {
   type ChunkAnswer,
@@ -17,13 +18,23 @@ export interface FlightLane {
   onFlightOver(flight: ThreadFlight): void;
 }
 
-/** A chunk on a thread. */
+/** How the thread of a flight ended. */
+export interface ThreadEnd {
+  readonly error: unknown;
+  /** Null where there is none, or it is not known. */
+  readonly exitCode: number | null;
+  /** It ended while it loaded the task module. */
+  readonly loading: boolean;
+  /** False when the work had not begun, or it was not the work's doing. */
+  readonly claimed: boolean;
+}
+
+/** A chunk on a thread, or on its way there while the thread still starts. */
 export class ThreadFlight implements Flight {
   readonly outcome: Promise<Outcome>;
   readonly epoch: number;
   readonly #control: ControlBlock;
   readonly #lane: FlightLane;
-  readonly #worker: Worker | null;
   readonly #onNotes: (notes: Notes) => void;
   readonly #resolve: (outcome: Outcome) => void;
   #answer: ChunkAnswer | null = null;
@@ -31,14 +42,10 @@ export class ThreadFlight implements Flight {
   #flushes = 0;
   #over = false;
   #killed = false;
+  #worker: Worker | null = null;
+  #unguard: (() => void) | null = null;
 
-  constructor(
-    epoch: number,
-    control: ControlBlock,
-    onNotes: (notes: Notes) => void,
-    lane: FlightLane,
-    worker: Worker | null,
-  ) {
+  constructor(epoch: number, control: ControlBlock, onNotes: (notes: Notes) => void, lane: FlightLane) {
     const { promise, resolve } = deferred<Outcome>();
     this.outcome = promise;
     this.#resolve = resolve;
@@ -46,11 +53,27 @@ export class ThreadFlight implements Flight {
     this.#control = control;
     this.#onNotes = onNotes;
     this.#lane = lane;
+  }
+
+  /** It is on its thread now. One that is not killable keeps the process from exiting under it. */
+  launched(worker: Worker | null, killable: boolean): void {
     this.#worker = worker;
+    if (killable) return;
+    this.#unguard = guardExit({
+      cancel: () => this.cancel(),
+      waitUntilLeft: (timeoutMs) => void this.#control.waitUntilLeft(this.epoch, timeoutMs),
+    });
+  }
+
+  /** The thread has exited, whether or not anybody was told. */
+  get threadGone(): boolean {
+    // A thread that is gone has no id any more.
+    return this.#worker?.threadId === -1;
   }
 
   cancel(): void {
     if (this.#over) return;
+    if (this.#worker === null) return this.#close({ kind: 'stopped', ms: 0, shape: null });
     this.#control.cancel(this.epoch);
     // Work that has not begun is simply taken back; the thread then answers at once.
     if (!this.#control.takeBack(this.epoch, 0)) this.#lane.wake({ cancel: this.epoch });
@@ -60,7 +83,9 @@ export class ThreadFlight implements Flight {
     if (this.#over) return;
     this.#killed = true;
     // Its own thread: the lane may have the next one already while this one still ends.
-    void this.#worker?.terminate();
+    if (this.#worker !== null) void this.#worker.terminate();
+    else
+      this.lose({ error: new Error('The thread had not started yet'), exitCode: null, loading: false, claimed: false });
   }
 
   sample(): ReturnType<Flight['sample']> {
@@ -84,11 +109,17 @@ export class ThreadFlight implements Flight {
     this.#close({ kind: 'unsendable', error: serializeThrown(error), ms: 0, shape: null });
   }
 
-  lose(error: unknown, exitCode: number | null, loading: boolean): void {
+  /** What an end of the thread means to this flight. Ask before another flight is launched. */
+  endOf(error: unknown, exitCode: number | null): ThreadEnd {
+    const stray = this.#control.isStrayExit(this.epoch);
+    const claimed = !stray && this.#control.isClaimed(this.epoch, 0);
+    return { error, exitCode, loading: !stray && this.#control.loading, claimed };
+  }
+
+  lose({ error, exitCode, loading, claimed }: ThreadEnd): void {
     const outOfMemory = (error as { code?: unknown } | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
     const reason = this.#killed ? 'killed' : outOfMemory ? 'out-of-memory' : 'exited';
     const thrown = exitCode === null ? serializeThrown(error) : null;
-    const claimed = this.#control.isClaimed(this.epoch, 0);
     this.#close({
       kind: 'lost',
       exitCode: this.#killed ? null : exitCode,
@@ -113,6 +144,7 @@ export class ThreadFlight implements Flight {
   #close(outcome: Outcome): void {
     if (this.#over) return;
     this.#over = true;
+    this.#unguard?.();
     // Resolved first: who waits for the outcome acts on it before the free lane is given away.
     this.#resolve(outcome);
     this.#lane.onFlightOver(this);

@@ -10,11 +10,13 @@ import type {
   ChunkMessage,
   MemberOutcome,
   Notes,
+  StrayMessage,
   ThreadMessage,
   WakeMessage,
   WorkerBoot,
 } from './protocol.js';
-import { type FlightLane, ThreadFlight } from './thread-flight.js';
+import { type FlightLane, type ThreadEnd, ThreadFlight } from './thread-flight.js';
+import { type RecycleLimits, ThreadWear } from './thread-wear.js';
 
 const WORKER_FILE = fileURLToPath(new URL('./worker.js', import.meta.url));
 const MAX_BOOT_FAILURES = 3;
@@ -22,15 +24,17 @@ const BOOT_RETRY_MS = 100;
 const DISPOSE_TIMEOUT_MS = 1_000;
 
 /**
- * `cold`: no thread; `booting`: its thread is not up yet; `idle`; `busy`: has a flight; `broken`: its thread failed to
- * boot again and again, a chunk sent to it is lost at once; `closed`: for good.
+ * `cold`: no thread; `booting`: its thread is not up yet; `idle`; `busy`: has a flight, which may wait for a new thread;
+ * `broken`: its thread failed to boot again and again, a chunk sent to it is lost at once; `closed`: for good.
  */
 export type LaneState = 'cold' | 'booting' | 'idle' | 'busy' | 'broken' | 'closed';
 
 export interface ThreadLaneOptions {
   readonly types: WorkerBoot['types'];
   readonly resourceLimits: ResourceLimits;
+  readonly recycle: RecycleLimits;
   readonly clock: Clock;
+  readonly onStray: (stray: StrayMessage['stray']) => void;
   readonly onChange: () => void;
 }
 
@@ -55,30 +59,38 @@ export class ThreadLane implements FlightLane {
   #wakePort: MessagePort | null = null;
   #epoch = 0;
   #flight: ThreadFlight | null = null;
+  /** What the flight carries, while it waits for a new thread. */
+  #waiting: Chunk | null = null;
+  /** Flights that are not over: one whose thread still ends may not be the present one any more. */
+  readonly #flights = new Set<ThreadFlight>();
+  #wear: ThreadWear;
+  /** Tasks of which the thread keeps a decoded input. */
+  readonly #inputs = new Set<string>();
   #bootFailures = 0;
   #bootError: unknown = null;
-  #spoiled = false;
   #stopRetry: StopTimer | null = null;
   #onRetired: (() => void) | null = null;
-  #retiring: Promise<void> | null = null;
+  #ending: Promise<void> | null = null;
   #closed: Promise<void> | null = null;
 
   constructor(options: ThreadLaneOptions) {
     this.#options = options;
+    this.#wear = new ThreadWear(options.recycle.afterTasks);
   }
 
   /** Whether a thread lives here, booting ones included. */
   get live(): boolean {
-    return this.#worker !== null || this.state === 'booting';
+    return this.#worker !== null || this.#waiting !== null || this.state === 'booting';
   }
 
   /** Starts the thread. */
   boot(): void {
     this.#stopRetry?.();
     this.#stopRetry = null;
-    this.state = 'booting';
+    this.#becomeBooting();
     try {
-      const boot: WorkerBoot = { control: this.#control.buffer, types: this.#options.types };
+      const { types, recycle } = this.#options;
+      const boot: WorkerBoot = { control: this.#control.buffer, types, heapMb: recycle.heapMb };
       const pool = new Piscina<ChunkMessage, ChunkAnswer>({
         filename: WORKER_FILE,
         minThreads: 1,
@@ -106,29 +118,52 @@ export class ThreadLane implements FlightLane {
 
   send(chunk: Chunk, onNotes: (notes: Notes) => void): Flight {
     this.#epoch = ControlBlock.nextEpoch(this.#epoch);
-    const worker = this.#worker;
-    const flight = new ThreadFlight(this.#epoch, this.#control, onNotes, this, worker);
-    const pool = this.#pool;
-    if (pool === null) {
-      flight.lose(this.#bootError ?? new Error('The worker thread did not start'), null, false);
+    const flight = new ThreadFlight(this.#epoch, this.#control, onNotes, this);
+    if (this.#pool === null) {
+      flight.lose(this.#noThread());
       return flight;
     }
 
     this.state = 'busy';
     this.#flight = flight;
+    this.#flights.add(flight);
     this.#control.launch(this.#epoch, 1);
-    pool.run(messageOf(chunk, this.#epoch)).then(
+    if (this.#wear.fits(chunk)) {
+      this.#launch(this.#pool, flight, chunk);
+    } else {
+      this.#waiting = chunk;
+      this.#replace();
+    }
+    return flight;
+  }
+
+  /** Whether a chunk could run here without a new thread. */
+  fits(chunk: Chunk): boolean {
+    return this.#wear.fits(chunk);
+  }
+
+  #launch(pool: Piscina<ChunkMessage, ChunkAnswer>, flight: ThreadFlight, chunk: Chunk): void {
+    const worker = this.#worker;
+    flight.launched(worker, chunk.killable);
+    this.#wear.began(chunk);
+    if ('shared' in chunk.input) this.#inputs.add(chunk.taskId);
+    pool.run(messageOf(chunk, flight.epoch)).then(
       (answer: ChunkAnswer | null | undefined) => {
         // Piscina takes `null` for "no error", so that an uncaught `throw null` looks like an answer.
         if (answer === null || answer === undefined) return this.#onRunRejected(flight, worker, answer);
         // Node remembers that a module failed to load. A new thread does not.
-        if (answer.outcomes.some(isModuleFailure)) this.#spoiled = true;
+        if (answer.outcomes.some(isModuleFailure)) this.#wear.spoil();
         else this.warmTypes.add(chunk.type);
+        if (answer.overHeap === true) this.#wear.spoil();
         flight.answered(answer);
       },
       (error: unknown) => this.#onRunRejected(flight, worker, error),
     );
-    return flight;
+  }
+
+  #noThread(): ThreadEnd {
+    const error = this.#bootError ?? new Error('The worker thread did not start');
+    return { error, exitCode: null, loading: false, claimed: false };
   }
 
   wake(message: WakeMessage): void {
@@ -137,16 +172,28 @@ export class ThreadLane implements FlightLane {
 
   /** Lets the thread dispose of what it keeps warm, then ends it. The lane is cold afterwards. */
   retire(): Promise<void> {
-    this.#retiring ??= this.#retire().finally(() => {
-      this.#retiring = null;
-    });
-    return this.#retiring;
+    return this.#endThread('cold');
   }
 
-  async #retire(): Promise<void> {
-    if (this.state === 'idle' && this.#wakePort !== null) {
-      // Not idle any more, so that no chunk is sent meanwhile.
-      this.state = 'booting';
+  /** The same, and starts a new one at once. */
+  #replace(): void {
+    void this.#endThread('booting');
+  }
+
+  #endThread(next: 'cold' | 'booting'): Promise<void> {
+    this.#ending ??= this.#dispose()
+      .then(() => this.#destroy(next))
+      .finally(() => {
+        this.#ending = null;
+      });
+    return this.#ending;
+  }
+
+  /** Lets an idle thread dispose of what it keeps warm. */
+  async #dispose(): Promise<void> {
+    // Not idle any more, so that no chunk is sent meanwhile.
+    this.#becomeBooting();
+    if (this.#wakePort !== null) {
       const retired = deferred<void>();
       this.#onRetired = retired.resolve;
       const stop = this.#options.clock.after(DISPOSE_TIMEOUT_MS, retired.resolve, true);
@@ -155,7 +202,6 @@ export class ThreadLane implements FlightLane {
       stop();
       this.#onRetired = null;
     }
-    await this.#destroy('cold');
   }
 
   /** Ends the thread for good, in order where it is idle. */
@@ -165,28 +211,35 @@ export class ThreadLane implements FlightLane {
   }
 
   async #close(): Promise<void> {
-    if (this.state === 'idle' || this.#retiring !== null) await this.retire();
+    if (this.state === 'idle' || this.#ending !== null) await this.retire();
     await this.#destroy('closed');
   }
 
-  async #destroy(state: 'cold' | 'closed'): Promise<void> {
+  async #destroy(next: 'cold' | 'booting' | 'closed'): Promise<void> {
     this.#stopRetry?.();
     this.#stopRetry = null;
     const pool = this.#pool;
     this.#pool = null;
-    this.state = 'booting';
+    this.#becomeBooting();
     await pool?.destroy();
     this.#forgetThread();
-    this.state = state;
+    if (next === 'booting' && this.#closed === null) return this.boot();
+    this.state = next === 'booting' ? 'cold' : next;
     this.#options.onChange();
+  }
+
+  /** The state while there is no thread that could take a chunk, but there will be. */
+  #becomeBooting(): void {
+    this.state = this.#waiting === null ? 'booting' : 'busy';
   }
 
   #forgetThread(): void {
     this.#worker = null;
     this.#wakePort?.close();
     this.#wakePort = null;
-    this.#spoiled = false;
+    this.#wear = new ThreadWear(this.#options.recycle.afterTasks);
     this.warmTypes.clear();
+    this.#inputs.clear();
   }
 
   #onMessage(message: ThreadMessage): void {
@@ -198,12 +251,24 @@ export class ThreadLane implements FlightLane {
       this.#wakePort = message.hello;
       message.hello.unref();
       this.#bootFailures = 0;
-      this.#idle();
+      this.#onThreadUp();
+    } else if ('stray' in message) {
+      this.#options.onStray(message.stray);
+      // It may come from the thread before this one, which has died meanwhile.
+      if (this.#wakePort !== null) this.#wear.spoil();
+      if (this.state === 'idle') this.#replace();
     } else if ('retired' in message) {
       this.#onRetired?.();
     } else if (this.#flight?.epoch === message.epoch) {
       this.#flight.flushed(message);
     }
+  }
+
+  #onThreadUp(): void {
+    const [pool, flight, chunk] = [this.#pool, this.#flight, this.#waiting];
+    this.#waiting = null;
+    if (pool !== null && flight !== null && chunk !== null) this.#launch(pool, flight, chunk);
+    else this.#idle();
   }
 
   #idle(): void {
@@ -214,11 +279,46 @@ export class ThreadLane implements FlightLane {
 
   onFlightOver(flight: ThreadFlight): void {
     // The thread may have died and its successor may have a flight already.
+    this.#flights.delete(flight);
     if (this.#flight !== flight) return;
     this.#flight = null;
-    if (this.state !== 'busy') return;
-    if (this.#spoiled) void this.#destroy('cold');
-    else this.#idle();
+    if (this.#waiting !== null) {
+      // It was called off before its thread was up, which nobody ends while it starts.
+      this.#waiting = null;
+      this.#becomeBooting();
+      this.#options.onChange();
+    } else if (this.state === 'busy') {
+      if (this.#wear.worn) this.#replace();
+      else this.#idle();
+    }
+  }
+
+  /** A task has settled, wherever it ran. */
+  forget(taskId: string): void {
+    if (this.#inputs.delete(taskId)) this.wake({ forget: taskId });
+    this.#wear.settled(taskId);
+    if (this.state === 'idle' && this.#wear.worn) this.#replace();
+  }
+
+  /** Loses the flights whose thread has exited without anyone having been told; returns how many. */
+  check(): number {
+    const gone = [...this.#flights].filter((flight) => flight.threadGone);
+    for (const flight of gone) {
+      const error = new Error('The worker thread is gone, and how it ended is not known');
+      const end = flight.endOf(error, null);
+      if (flight === this.#flight && this.state === 'busy') this.#startAnew();
+      flight.lose(end);
+    }
+    return gone.length;
+  }
+
+  /** Another pool in the place of one that does not know that its thread is gone: it would wait for ever. */
+  #startAnew(): void {
+    void this.#pool?.destroy();
+    this.#pool = null;
+    this.#forgetThread();
+    this.#control.setLoading(false);
+    this.boot();
   }
 
   #onRunRejected(flight: ThreadFlight, worker: Worker | null, error: unknown): void {
@@ -227,12 +327,12 @@ export class ThreadLane implements FlightLane {
       flight.unsendable(error);
       return;
     }
-    const loading = this.#control.loading;
-    this.#control.setLoading(false);
     const exitCode = exitCodeOf(error);
+    const end = flight.endOf(error, exitCode);
+    if (this.#flight === flight) this.#control.setLoading(false);
     // An exit is reported when it has happened; an uncaught error is reported while the thread still ends.
     const left = exitCode !== null || worker === null ? Promise.resolve() : exitOf(worker);
-    void left.then(() => flight.lose(error, exitCode, loading));
+    void left.then(() => flight.lose(end));
   }
 
   /** A thread of the pool ended, in whatever way. Piscina has started the next one, unless it gave up. */
@@ -240,7 +340,7 @@ export class ThreadLane implements FlightLane {
     if (this.#pool !== pool) return;
     this.#forgetThread();
     this.#onRetired?.();
-    this.state = 'booting';
+    this.#becomeBooting();
     if (pool.threads.length === 0) {
       this.#pool = null;
       void pool.destroy();
@@ -253,7 +353,12 @@ export class ThreadLane implements FlightLane {
     this.#pool = null;
     this.#bootFailures++;
     const broken = this.#bootFailures >= MAX_BOOT_FAILURES;
-    if (broken) this.state = 'broken';
+    if (broken) {
+      this.state = 'broken';
+      const flight = this.#waiting === null ? null : this.#flight;
+      this.#waiting = null;
+      flight?.lose(this.#noThread());
+    }
     const delayMs = BOOT_RETRY_MS * 2 ** Math.min(this.#bootFailures, 8);
     this.#stopRetry = this.#options.clock.after(delayMs, () => this.boot());
     if (broken) this.#options.onChange();

@@ -2,15 +2,19 @@ import type { ResourceLimits } from 'node:worker_threads';
 import type { Clock, StopTimer } from './clock.js';
 import { deferred } from './deferred.js';
 import type { Chunk, Flight, Lanes, Outcome } from './lanes.js';
-import type { Notes, WorkerBoot } from './protocol.js';
+import type { Notes, StrayMessage, WorkerBoot } from './protocol.js';
 import { type LaneState, ThreadLane } from './thread-lane.js';
+import type { RecycleLimits } from './thread-wear.js';
 
 export interface ThreadPoolOptions {
   readonly max: number;
   readonly idleMs: number;
   readonly resourceLimits: ResourceLimits;
+  readonly recycle: RecycleLimits;
   readonly types: WorkerBoot['types'];
   readonly clock: Clock;
+  /** Code threw that a task had left behind; its thread is replaced. */
+  readonly onStray: (stray: StrayMessage['stray']) => void;
   /** A lane became free, or its thread came or went. */
   readonly onChange: () => void;
 }
@@ -51,11 +55,17 @@ export class ThreadPool implements Lanes {
   }
 
   send(chunk: Chunk, onNotes: (notes: Notes) => void): Flight {
-    return this.#bestFor(chunk.type).send(chunk, onNotes);
+    return this.#bestFor(chunk).send(chunk, onNotes);
   }
 
   forget(taskId: string): void {
-    for (const lane of this.#lanes) lane.wake({ forget: taskId });
+    for (const lane of this.#lanes) lane.forget(taskId);
+  }
+
+  check(): number {
+    let lost = 0;
+    for (const lane of this.#all()) lost += lane.check();
+    return lost;
   }
 
   async warmUp(): Promise<readonly { type: number; outcome: Outcome }[]> {
@@ -101,14 +111,11 @@ export class ThreadPool implements Lanes {
   }
 
   #addLanes(max: number): void {
-    const { types, resourceLimits, clock } = this.#options;
+    const { types, resourceLimits, recycle, clock, onStray } = this.#options;
+    const onChange = (): void => this.#onLaneChange();
     while (this.#lanes.length < max) {
-      this.#lanes.push(new ThreadLane({ types, resourceLimits, clock, onChange: () => this.#onLaneChange() }));
+      this.#lanes.push(new ThreadLane({ types, resourceLimits, recycle, clock, onStray, onChange }));
     }
-  }
-
-  check(): number {
-    return 0;
   }
 
   live(): number {
@@ -149,12 +156,15 @@ export class ThreadPool implements Lanes {
     return count;
   }
 
-  /** A free lane: one that has the module loaded, else the one that was busy last, so that the others can end. */
-  #bestFor(type: number): ThreadLane {
+  /**
+   * A free lane: one that needs no new thread and has the module loaded, else the one that was busy last, so that the
+   * others can end.
+   */
+  #bestFor(chunk: Chunk): ThreadLane {
     let best: ThreadLane | null = null;
     for (const lane of this.#lanes) {
       if (lane.state !== 'idle' && lane.state !== 'broken') continue;
-      if (best === null || rank(lane, type) > rank(best, type)) best = lane;
+      if (best === null || rank(lane, chunk) > rank(best, chunk)) best = lane;
     }
     if (best === null) throw new Error('No lane is free: ask free() before send()');
     return best;
@@ -186,9 +196,10 @@ export class ThreadPool implements Lanes {
 /** What became of loading on a lane that left meanwhile. */
 const NOT_WARMED: Outcome = { kind: 'stopped', ms: 0, shape: null };
 
-function rank(lane: ThreadLane, type: number): number {
-  if (lane.state === 'broken') return -1;
-  return lane.warmTypes.has(type) ? Infinity : lane.idleSince;
+function rank(lane: ThreadLane, chunk: Chunk): number {
+  if (lane.state === 'broken') return -2;
+  if (!lane.fits(chunk)) return -1;
+  return lane.warmTypes.has(chunk.type) ? Infinity : lane.idleSince;
 }
 
 function loadChunk(type: number): Chunk {
@@ -204,5 +215,7 @@ function loadChunk(type: number): Chunk {
     to: 0,
     describe: true,
     boxMs: 0,
+    fresh: false,
+    killable: true,
   };
 }

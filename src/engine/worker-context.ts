@@ -95,12 +95,14 @@ export class WorkerContext implements TaskContext {
 
   stage(name: string): void {
     if (this.#host.current !== this) return;
+    this.#host.control.beat();
     this.#stage = String(name).slice(0, MAX_SENT_TEXT);
     this.#notesDue();
   }
 
   log(message: string): void {
     if (this.#host.current !== this) return;
+    this.#host.control.beat();
     this.#messages.push({ at: Date.now(), text: String(message).slice(0, MAX_SENT_TEXT) });
     if (this.#messages.length > MAX_MESSAGES) {
       this.#messages.shift();
@@ -110,7 +112,7 @@ export class WorkerContext implements TaskContext {
   }
 
   throwIfCancelled(): void {
-    if (!this.#mustStop) return;
+    if (!this.#mustStop) return this.#host.control.beat();
     this.abort();
     throw new WorkStopped();
   }

@@ -20,7 +20,12 @@ describe('options', () => {
     const cores = availableParallelism();
     expect(rest).toEqual({
       maxConcurrentTasks: Math.max(16, 4 * cores),
-      threads: { max: cores, idleMs: 60_000, resourceLimits: {} },
+      threads: {
+        max: cores,
+        idleMs: 60_000,
+        resourceLimits: {},
+        recycle: { afterTasks: Infinity, heapMb: Infinity },
+      },
       queue: { max: 10_000 },
       history: { max: 10_000, completedTtlMs: 24 * HOUR_MS, failedTtlMs: 7 * 24 * HOUR_MS, inputBytes: 67_108_864 },
       cancelGraceMs: 2_000,
@@ -34,7 +39,12 @@ describe('options', () => {
   it('are taken where they are given, at their limits too', () => {
     const given = {
       maxConcurrentTasks: 1,
-      threads: { max: 1, idleMs: Infinity, resourceLimits: { maxOldGenerationSizeMb: 64 } },
+      threads: {
+        max: 1,
+        idleMs: Infinity,
+        resourceLimits: { maxOldGenerationSizeMb: 64 },
+        recycle: { afterTasks: 1, heapMb: 0.5 },
+      },
       queue: { max: 0 },
       history: { max: 0, completedTtlMs: 0, failedTtlMs: Infinity, inputBytes: 0 },
       cancelGraceMs: Infinity,

@@ -57,12 +57,13 @@ describe('a thread that dies', () => {
 
   it('between tasks, by what an earlier one left behind, hits nobody', async () => {
     const tasks = createTestManager({ threads: { max: 1 } });
-    const [gate, dead] = [new Gate(), new Gate()];
-    const task = await tasks.submit('fault', { input: { action: 'stray', gate: gate.buffer, dead: dead.buffer } });
+    const gate = new Gate();
+    const task = await tasks.submit('fault', { input: { action: 'stray', gate: gate.buffer } });
     expect(await task.result()).toBe('returned');
+    const strayed = new Promise((resolve) => tasks.once('strayError', resolve));
     gate.open();
-    await dead.arrived();
-    // Sent while the host may not know yet that its only thread is dying.
+    expect(await strayed).toMatchObject({ taskId: task.id, type: 'fault' });
+    // Sent while the only thread is being replaced.
     expect(await (await tasks.submit('fault', { input: echo })).result()).toBe('alive');
     expect(task.record.status).toBe('completed');
   });

@@ -38,7 +38,7 @@ export function runnerOf(...urls: readonly string[]) {
     skipsItems: false,
   }));
   const runner = new ChunkRunner(
-    { control: control.buffer, types },
+    { control: control.buffer, types, heapMb: Infinity },
     (message) => void flushed.push(structuredClone(message)),
   );
   let epoch = 0;

@@ -33,6 +33,7 @@ function resolvedType(name: string, { finish = false, onePiece = false, ...polic
       skipsItems: false,
       keepsInput: false,
       parallelism: Infinity,
+      isolate: false,
       concurrency: Infinity,
       chunk: { targetMs: 25, min: 1, max: 1_000_000 },
       cancelGraceMs: 50,

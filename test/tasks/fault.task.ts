@@ -21,8 +21,8 @@ export type Fault =
   /** A native call that can't be interrupted. */
   | { action: 'native'; gate: SharedArrayBuffer; iterations: number }
   | { action: 'ignore-cancel'; gate: SharedArrayBuffer }
-  /** Returns, and throws from a timer when the gate is open; `dead` tells that the thread ends of it. */
-  | { action: 'stray'; gate: SharedArrayBuffer; dead: SharedArrayBuffer }
+  /** Returns, and throws from a timer when the gate is open. */
+  | { action: 'stray'; gate: SharedArrayBuffer }
   | { action: 'chatter'; messages: number }
   | { action: 'progress'; steps: readonly (readonly [done: number, total?: number])[]; gate: SharedArrayBuffer };
 
@@ -91,7 +91,6 @@ export default defineTask(async (fault: Fault, ctx: TaskContext<{ label: string 
       return 'done all the same';
     case 'stray': {
       const gate = new Gate(fault.gate);
-      process.once('exit', () => new Gate(fault.dead).arrive());
       const look = (): void => {
         if (!gate.isOpen) return void setImmediate(look);
         throw new Error('stray error after the task had returned');
