@@ -180,9 +180,9 @@ export class ThreadLane implements FlightLane {
     void this.#endThread('booting');
   }
 
-  #endThread(next: 'cold' | 'booting'): Promise<void> {
+  #endThread(becomes: 'cold' | 'booting'): Promise<void> {
     this.#ending ??= this.#dispose()
-      .then(() => this.#destroy(next))
+      .then(() => this.#destroy(becomes))
       .finally(() => {
         this.#ending = null;
       });
@@ -215,7 +215,7 @@ export class ThreadLane implements FlightLane {
     await this.#destroy('closed');
   }
 
-  async #destroy(next: 'cold' | 'booting' | 'closed'): Promise<void> {
+  async #destroy(becomes: 'cold' | 'booting' | 'closed'): Promise<void> {
     this.#stopRetry?.();
     this.#stopRetry = null;
     const pool = this.#pool;
@@ -223,8 +223,8 @@ export class ThreadLane implements FlightLane {
     this.#becomeBooting();
     await pool?.destroy();
     this.#forgetThread();
-    if (next === 'booting' && this.#closed === null) return this.boot();
-    this.state = next === 'booting' ? 'cold' : next;
+    if (becomes === 'booting' && this.#closed === null) return this.boot();
+    this.state = becomes === 'booting' ? 'cold' : becomes;
     this.#options.onChange();
   }
 

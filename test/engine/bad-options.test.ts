@@ -39,6 +39,9 @@ describe('the constructor refuses', () => {
       'threads.resourceLimits': NO_OBJECT,
       'threads.resourceLimits.maxOldGenerationSizeMb': [NEGATIVE, ['"64" (string)', '64'], ['null', null]],
       'threads.resourceLimits.stackSizeMb': [NEGATIVE, ['NaN (number)', Number.NaN]],
+      'threads.recycle': NO_OBJECT,
+      'threads.recycle.afterTasks': [ZERO, NEGATIVE, ...NO_INTEGER],
+      'threads.recycle.heapMb': [ZERO, NEGATIVE, ['NaN (number)', Number.NaN], ['"64" (string)', '64']],
       queue: NO_OBJECT,
       'queue.max': [NEGATIVE, ...NO_INTEGER],
       history: NO_OBJECT,
@@ -58,6 +61,7 @@ describe('the constructor refuses', () => {
     ['size', { queue: { size: 2 } }],
     ['ttlMs', { history: { ttlMs: 2 } }],
     ['min', { threads: { min: 2 } }],
+    ['maxTasks', { threads: { recycle: { maxTasks: 2 } } }],
     ['maxMb', { threads: { resourceLimits: { maxMb: 2 } } }],
   ])('a key that it does not know: %s', async (key, options) => {
     const error = await expectRefused(
