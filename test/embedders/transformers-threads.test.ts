@@ -53,6 +53,11 @@ describe('embed_batch with a transformer model', () => {
     expect(errors).toContain('Napi::Error');
   });
 
+  it.each([1, 2, 3, 4, 5])('is waited for when the process is told to exit, which would abort (%i)', async () => {
+    // A chunk ends well within the time that an exit waits.
+    expect(await run('exit while embedding', { ...SLOW, idleLayers: 40 })).toEqual({ end: 0, output: [], errors: '' });
+  });
+
   it('is reported alive by close() at its deadline, and the process ends in order when its thread has left', async () => {
     const output = ['true cancelling', 'cancelled', 'no thread is left'];
     expect(await run('deadline', SLOW)).toEqual({ end: 0, output, errors: '' });

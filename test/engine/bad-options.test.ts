@@ -119,6 +119,10 @@ describe('taskType refuses', () => {
         ['"no" (string)', 'no'],
         ['null', null],
       ],
+      isolate: [
+        ['1 (number)', 1],
+        ['null', null],
+      ],
       onDuplicate: [
         ['"skip" (string)', 'skip'],
         ['true (boolean)', true],

@@ -127,6 +127,37 @@ describe('an epoch', () => {
   });
 });
 
+describe('what a thread says of its end', () => {
+  it('is of one epoch, and starts anew with each launch', () => {
+    const { host, thread } = sides();
+    host.launch(7, 1);
+    thread.noteStrayExit(7);
+    thread.leave(7);
+    expect([host.isStrayExit(7), host.isStrayExit(8)]).toEqual([true, false]);
+    expect([host.waitUntilLeft(7, 0), host.waitUntilLeft(8, 0)]).toEqual([true, false]);
+    // Epochs come round again.
+    host.launch(7, 1);
+    expect([host.isStrayExit(7), host.waitUntilLeft(7, 0)]).toEqual([false, false]);
+  });
+
+  it('wakes the host that waits until it has left', async () => {
+    const host = new ControlBlock();
+    host.launch(3, 1);
+    const url = JSON.stringify(new URL('../../dist/engine/control-block.js', import.meta.url).href);
+    const code = `import { workerData } from 'node:worker_threads';
+      const { ControlBlock } = await import(${url});
+      const block = new ControlBlock(workerData);
+      block.leave(2);
+      block.leave(3);`;
+    const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), { workerData: host.buffer });
+    const left = once(worker, 'exit');
+    await once(worker, 'online');
+    // It blocks this thread: the worker needs nothing of it.
+    expect(host.waitUntilLeft(3, 20_000)).toBe(true);
+    await left;
+  });
+});
+
 describe('the counters', () => {
   it('hold what the thread wrote last, and beat each time', () => {
     const { host, thread } = sides();

@@ -152,6 +152,12 @@ switch (scenario) {
   case 'left alone':
     await embedSome(managerOf());
     break;
+  case 'exit while embedding': {
+    const tasks = managerOf({ threads: { max: 2 } });
+    await Promise.all([embedding(tasks), embedding(tasks)]);
+    process.exit(0);
+    break;
+  }
   case 'exit':
     await embedSome(managerOf());
     process.exit(0);
