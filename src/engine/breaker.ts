@@ -18,18 +18,23 @@ export class Breaker {
   #moduleFailures = 0;
   #breakMs = FIRST_BREAK_MS;
   #openUntilMs = -Infinity;
+  /** One was let through, and it is not known yet what becomes of it. */
+  #probing = false;
   #last: TreadleError | null = null;
 
   /** How a chunk of the type ended. */
   heard(task: FailedSubject, outcome: Outcome, nowMs: number): void {
     if (outcome.kind === 'lost') {
-      const itsOwn = (outcome.claimed || outcome.loading) && outcome.reason !== 'killed';
-      if (itsOwn) this.failed(errorOfLost(task, outcome), nowMs);
+      if (countsAsDeath(outcome)) this.failed(errorOfLost(task, outcome), nowMs);
     } else if (outcome.kind === 'threw' && outcome.code === 'TASK_MODULE_FAILED') {
       this.failed(errorOfThrown(task, outcome), nowMs);
     } else if (outcome.kind !== 'unsendable' && outcome.kind !== 'stopped') {
       this.succeeded();
+      return;
     }
+    // Whoever was let through has told nothing: so the next one is.
+    if (this.#probing && isUndecided(outcome)) this.#openUntilMs = nowMs;
+    this.#probing = false;
   }
 
   /** Something of the type came back from a thread. */
@@ -39,6 +44,7 @@ export class Breaker {
     this.#moduleFailures = 0;
     this.#breakMs = FIRST_BREAK_MS;
     this.#openUntilMs = -Infinity;
+    this.#probing = false;
     this.#last = null;
   }
 
@@ -65,6 +71,7 @@ export class Breaker {
     const retryInMs = Math.ceil(this.#openUntilMs - nowMs);
     if (retryInMs <= 0) {
       // This one is let through; the others wait for what becomes of it, but not for ever.
+      this.#probing = true;
       this.#open(nowMs);
       return null;
     }
@@ -76,4 +83,15 @@ export class Breaker {
       { taskId: task.id, cause: last, details: { retryInMs } },
     );
   }
+}
+
+/** It was stopped, or never got there: that says nothing of the type. */
+function isUndecided(outcome: Outcome): boolean {
+  return (
+    outcome.kind === 'unsendable' || outcome.kind === 'stopped' || (outcome.kind === 'lost' && !countsAsDeath(outcome))
+  );
+}
+
+function countsAsDeath({ claimed, loading, reason }: Outcome & { kind: 'lost' }): boolean {
+  return (claimed || loading) && reason !== 'killed';
 }

@@ -68,6 +68,7 @@ export class ChunkRunner implements ContextHost {
       return { outcomes: message.members.map(() => outcome), flushes: 0, ms: 0, overHeap: this.#overHeap };
     }
 
+    if (message.describe) this.control.describe(shapeOf(definition));
     this.#warm.beginChunk();
     const startedAt = performance.now();
     let flushedAt = startedAt;

@@ -5,6 +5,7 @@
  * The host resets the counters before it sends a flight, when nobody works on the lane; on the thread only the context
  * of the present flight writes them.
  */
+import type { ModuleShape } from './protocol.js';
 
 /** How many tasks one chunk may carry (a pack); each has a claim cell. */
 export const MAX_MEMBERS = 256;
@@ -14,13 +15,16 @@ const LOADING = 1;
 const BEATS = 2;
 const STRAY_EXIT = 3;
 const LEFT = 4;
-const CLAIMS = 5;
+const SHAPE = 5;
+const CLAIMS = 6;
 const INT_CELLS = CLAIMS + MAX_MEMBERS;
 const DONE = 0;
 const TOTAL = 1;
 // Floats lie at multiples of their size.
 const FLOAT_OFFSET = Math.ceil(INT_CELLS / 2) * Float64Array.BYTES_PER_ELEMENT;
 const FLOAT_CELLS = 2;
+
+const SHAPE_BITS = ['batch', 'plan', 'each', 'finish', 'cleanup'] as const;
 
 const SENT = 0;
 const CLAIMED = 1;
@@ -64,6 +68,7 @@ export class ControlBlock {
     Atomics.store(this.#ints, CANCEL, 0);
     Atomics.store(this.#ints, STRAY_EXIT, 0);
     Atomics.store(this.#ints, LEFT, 0);
+    Atomics.store(this.#ints, SHAPE, 0);
     this.#floats[DONE] = 0;
     this.#floats[TOTAL] = Number.NaN;
   }
@@ -114,6 +119,20 @@ export class ControlBlock {
     }
   }
 
+  /** What the thread had said of the module before it was gone; null where it had not come to that. */
+  shape(): ModuleShape | null {
+    const bits = Atomics.load(this.#ints, SHAPE);
+    if (bits === 0) return null;
+    const has = (step: (typeof SHAPE_BITS)[number]): boolean => (bits & (2 << SHAPE_BITS.indexOf(step))) !== 0;
+    return {
+      kind: has('batch') ? 'batch' : 'task',
+      plan: has('plan'),
+      each: has('each'),
+      finish: has('finish'),
+      cleanup: has('cleanup'),
+    };
+  }
+
   // Thread side
 
   /** Takes a task for itself; false when the host has taken it back. */
@@ -149,6 +168,15 @@ export class ControlBlock {
   leave(epoch: number): void {
     Atomics.store(this.#ints, LEFT, epoch);
     Atomics.notify(this.#ints, LEFT);
+  }
+
+  /** The module of the present flight is loaded: should the thread die, the host still knows what it is. */
+  describe(shape: ModuleShape): void {
+    let bits = 1;
+    for (const [at, step] of SHAPE_BITS.entries()) {
+      if (step === 'batch' ? shape.kind === 'batch' : shape[step]) bits |= 2 << at;
+    }
+    Atomics.store(this.#ints, SHAPE, bits);
   }
 
   setLoading(loading: boolean): void {

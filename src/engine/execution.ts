@@ -122,10 +122,15 @@ export class Execution {
 
   /** It has a slot now. */
   begin(): void {
-    const refusal = this.type.breaker.refusal(this.task.identity, this.#host.clock.monotonic());
-    if (refusal !== null && this.#items === null) this.#onFailed(this.#wholeChunk(), refusal);
-    else if (refusal !== null) this.#fail(refusal);
+    if (this.#end === null) this.#askBreaker();
     this.#advance();
+  }
+
+  #askBreaker(): void {
+    const refusal = this.type.breaker.refusal(this.task.identity, this.#host.clock.monotonic());
+    if (refusal === null) return;
+    if (this.#items === null) this.#onFailed(this.#wholeChunk(), refusal);
+    else this.#fail(refusal);
   }
 
   /** Looks what comes next. Where nothing has changed, nothing happens. */
@@ -144,6 +149,8 @@ export class Execution {
     // Cleaning up after a task that was stopped between two attempts does not make it running again.
     if (task.status === 'pending' && chunk.phase !== 'cleanup') {
       task.transition('running');
+      // Who hears of it may stop it at once.
+      if (this.stopping) return false;
       this.#startTimeout();
     }
     const flight = this.#host.lanes.send(chunk, (notes) => this.#onNotes(notes));
@@ -153,6 +160,8 @@ export class Execution {
       this.usedMs += (outcome.ms - chargeMs) * price;
       this.#flights.remove(flying);
       this.#onOutcome(chunk, outcome);
+      // What is to stop runs nothing again.
+      if (this.stopping) this.#again.clear();
       this.#advance();
     });
     return true;
@@ -385,9 +394,9 @@ export class Execution {
     const { task } = this;
     task.attempt++;
     this.#stopTimeout?.();
+    this.#flights.keep();
     if (this.type.shape?.kind === 'task') {
       this.#phase = 'over';
-      this.#flights.keep();
       this.#host.onRetry(task, delayMs);
       this.#leave();
     } else {
@@ -426,10 +435,20 @@ export class Execution {
     // An iterator knows its total once it has ended.
     if (this.#items !== null && !this.stopping) this.task.progress.setTotal(this.#items.total);
     if (this.#flights.size === 0 && this.#phase !== 'cleanup') {
-      this.#end ??= this.#endNow();
+      if (this.#end === null) {
+        const end = this.#endNow();
+        // Who hears of another attempt may have ended the task meanwhile.
+        if (!this.#isRunning) return;
+        this.#end ??= end;
+      }
       if (this.#end !== null) return this.#cleanUp();
     }
     if (this.wants > 0) this.#host.onReady(this);
+  }
+
+  /** Neither over, nor being cleaned up. */
+  get #isRunning(): boolean {
+    return this.#phase !== 'over' && this.#phase !== 'cleanup';
   }
 
   /** How the task ends if it ends here, with no lane at work on it. */

@@ -50,6 +50,7 @@ export async function eachItem(
 ): Promise<MemberOutcome> {
   const outputs: unknown[] = [];
   const failed: ItemFailure[] = [];
+  context.countItems(0);
   const deadline = performance.now() + boxMs;
   let looked = performance.now();
   // The clock costs more than a cheap item: look at it every `stride` items, so often that a look comes each 0.1–1 ms.
@@ -74,7 +75,7 @@ export async function eachItem(
       });
     }
     outputs.push(output);
-    context.progress(outputs.length);
+    context.countItems(outputs.length);
     if (--untilLook === 0) {
       const now = performance.now();
       if (now >= deadline) break;

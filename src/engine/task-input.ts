@@ -36,16 +36,27 @@ export function isInputUnsendable(task: Task, chunk: Chunk): boolean {
 export function errorOfUnsendable(task: Task, chunk: Chunk, cause: unknown): TreadleError {
   return isInputUnsendable(task, chunk)
     ? unserializable(task, 'input', task.work?.input, cause)
-    : unserializable(task, 'items', chunk.items, cause);
+    : unsendableItem(task, chunk, cause);
 }
 
-function unserializable({ id }: Task, name: string, value: unknown, cause: unknown): TreadleError {
+function unsendableItem(task: Task, chunk: Chunk, cause: unknown): TreadleError {
+  const items = chunk.items ?? [];
+  const at = items.findIndex((item) => whereUnclonable(item) !== '');
+  if (at === -1) return unserializable(task, 'items', items, cause);
+  const item = chunk.from + at;
+  return unserializable(task, `item ${item}`, items[at], cause, { item });
+}
+
+function unserializable(
+  { id }: Task,
+  name: string,
+  value: unknown,
+  cause: unknown,
+  details?: Readonly<Record<string, unknown>>,
+): TreadleError {
   return new TreadleError(
     'UNSERIALIZABLE',
     `Expected the ${name} of task ${id} to be cloneable${whereUnclonable(value)}`,
-    {
-      taskId: id,
-      cause,
-    },
+    { taskId: id, cause, details },
   );
 }

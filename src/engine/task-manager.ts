@@ -172,7 +172,6 @@ export class TaskManager<
         { input, items: submission.items, timeoutMs: submission.timeoutMs },
         submission,
       );
-    if (submission.onSettled !== null) task.hooks = [...task.hooks, submission.onSettled];
     return new TaskHandle(task, this.#observer);
   }
 
@@ -191,8 +190,8 @@ export class TaskManager<
     const work = workOfRerun(record, type, this.#records.inputOf(id), onlyFailedItems);
     const { onDuplicate, expiresInMs } = type.policy;
     const task =
-      this.#joined(type.name, { ...record, onDuplicate }) ??
-      this.#accept({ ...record, rerunOf: id }, work, { priority: record.priority, expiresInMs });
+      this.#joined(type.name, { ...record, onDuplicate, onSettled: null }) ??
+      this.#accept({ ...record, rerunOf: id }, work, { priority: record.priority, expiresInMs, onSettled: null });
     return new TaskHandle(task, this.#observer);
   }
 
@@ -336,9 +335,9 @@ export class TaskManager<
   /** The task to join, where that is wanted and there is one. */
   #joined(
     type: string,
-    submission: Pick<Submission, 'owner' | 'resourceId' | 'onDuplicate' | 'priority'>,
+    submission: Pick<Submission, 'owner' | 'resourceId' | 'onDuplicate' | 'priority' | 'onSettled'>,
   ): Task | null {
-    const { owner, resourceId, onDuplicate, priority } = submission;
+    const { owner, resourceId, onDuplicate, priority, onSettled } = submission;
     const existing = onDuplicate === 'allow' ? null : this.#records.duplicateOf({ owner, type, resourceId });
     if (existing === null) return null;
     const joinable = onDuplicate === 'join' && existing.status !== 'cancelling' && existing.stopping === null;
@@ -349,6 +348,7 @@ export class TaskManager<
         { taskId: existing.id },
       );
     }
+    if (onSettled !== null) existing.hooks = [...existing.hooks, onSettled];
     if (priority > existing.priority) {
       const waiting = this.#scheduler.pending.remove(existing);
       existing.priority = priority;
@@ -360,7 +360,7 @@ export class TaskManager<
   #accept(
     named: Omit<TaskIdentity, 'id'>,
     work: TaskWork,
-    { priority, expiresInMs }: Pick<Submission, 'priority' | 'expiresInMs'>,
+    { priority, expiresInMs, onSettled }: Pick<Submission, 'priority' | 'expiresInMs' | 'onSettled'>,
   ): Task {
     const { waiting } = this.#scheduler;
     const { max } = this.#options.queue;
@@ -372,6 +372,8 @@ export class TaskManager<
     const { type, resourceId, group, owner, meta, rerunOf = null } = named;
     const identity = { id: this.#newId(), type, resourceId, group, owner, meta, rerunOf };
     const task = new Task(identity, work, priority, this.#options.clock, this.#observer);
+    // Before the first event: who hears of it may cancel the task.
+    if (onSettled !== null) task.hooks = [onSettled];
     if (expiresInMs !== Infinity) {
       const error = errorOfExpiry(identity, expiresInMs);
       task.stopExpiry = this.#options.clock.after(expiresInMs, () => this.#expire(task, error));

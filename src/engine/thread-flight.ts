@@ -7,6 +7,7 @@ import {
   type ChunkAnswer,
   type FlushMessage,
   type MemberOutcome,
+  type ModuleShape,
   type Notes,
   type WakeMessage,
   serializeThrown,
@@ -27,6 +28,15 @@ export interface ThreadEnd {
   readonly loading: boolean;
   /** False when the work had not begun, or it was not the work's doing. */
   readonly claimed: boolean;
+  /** What the work had counted. */
+  readonly done: number;
+  /** What is known of the module. */
+  readonly shape: ModuleShape | null;
+}
+
+/** The end of a flight that never was on a thread. */
+export function neverLaunched(error: unknown): ThreadEnd {
+  return { error, exitCode: null, loading: false, claimed: false, done: 0, shape: null };
 }
 
 /** A chunk on a thread, or on its way there while the thread still starts. */
@@ -84,8 +94,7 @@ export class ThreadFlight implements Flight {
     this.#killed = true;
     // Its own thread: the lane may have the next one already while this one still ends.
     if (this.#worker !== null) void this.#worker.terminate();
-    else
-      this.lose({ error: new Error('The thread had not started yet'), exitCode: null, loading: false, claimed: false });
+    else this.lose(neverLaunched(new Error('The thread had not started yet')));
   }
 
   sample(): ReturnType<Flight['sample']> {
@@ -113,10 +122,12 @@ export class ThreadFlight implements Flight {
   endOf(error: unknown, exitCode: number | null): ThreadEnd {
     const stray = this.#control.isStrayExit(this.epoch);
     const claimed = !stray && this.#control.isClaimed(this.epoch, 0);
-    return { error, exitCode, loading: !stray && this.#control.loading, claimed };
+    const loading = !stray && this.#control.loading;
+    const done = claimed ? this.#control.sample().done : 0;
+    return { error, exitCode, loading, claimed, done, shape: this.#control.shape() };
   }
 
-  lose({ error, exitCode, loading, claimed }: ThreadEnd): void {
+  lose({ error, exitCode, loading, claimed, done, shape }: ThreadEnd): void {
     const outOfMemory = (error as { code?: unknown } | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
     const reason = this.#killed ? 'killed' : outOfMemory ? 'out-of-memory' : 'exited';
     const thrown = exitCode === null ? serializeThrown(error) : null;
@@ -127,9 +138,9 @@ export class ThreadFlight implements Flight {
       reason,
       loading,
       claimed,
-      done: claimed ? this.#control.sample().done : 0,
+      done,
       ms: 0,
-      shape: null,
+      shape,
     });
   }
 

@@ -15,7 +15,7 @@ import type {
   WakeMessage,
   WorkerBoot,
 } from './protocol.js';
-import { type FlightLane, type ThreadEnd, ThreadFlight } from './thread-flight.js';
+import { type FlightLane, type ThreadEnd, ThreadFlight, neverLaunched } from './thread-flight.js';
 import { type RecycleLimits, ThreadWear } from './thread-wear.js';
 
 const WORKER_FILE = fileURLToPath(new URL('./worker.js', import.meta.url));
@@ -163,7 +163,7 @@ export class ThreadLane implements FlightLane {
 
   #noThread(): ThreadEnd {
     const error = this.#bootError ?? new Error('The worker thread did not start');
-    return { error, exitCode: null, loading: false, claimed: false };
+    return neverLaunched(error);
   }
 
   wake(message: WakeMessage): void {
@@ -181,12 +181,17 @@ export class ThreadLane implements FlightLane {
   }
 
   #endThread(becomes: 'cold' | 'booting'): Promise<void> {
-    this.#ending ??= this.#dispose()
-      .then(() => this.#destroy(becomes))
-      .finally(() => {
-        this.#ending = null;
-      });
+    this.#ending ??= this.#disposeAndDestroy(becomes);
     return this.#ending;
+  }
+
+  async #disposeAndDestroy(becomes: 'cold' | 'booting'): Promise<void> {
+    try {
+      await this.#dispose();
+      await this.#destroy(becomes);
+    } finally {
+      this.#ending = null;
+    }
   }
 
   /** Lets an idle thread dispose of what it keeps warm. */

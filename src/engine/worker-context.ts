@@ -35,6 +35,7 @@ export class WorkerContext implements TaskContext {
   readonly #host: ContextHost;
   readonly #index: number;
   #controller: AbortController | null = null;
+  #countsItems = false;
   #stage: string | undefined;
   #messages: TaskMessage[] = [];
   #dropped = 0;
@@ -89,8 +90,16 @@ export class WorkerContext implements TaskContext {
 
   progress(done: number, total?: number): void {
     if (this.#host.current !== this) return;
+    // The items are counted already, and by that count an item is found that ends its thread.
+    if (this.#countsItems) return this.#host.control.beat();
     this.#host.control.count(done);
     if (total !== undefined) this.#host.control.countTotal(total);
+  }
+
+  /** The engine runs the items one by one, and has come past so many of them. */
+  countItems(done: number): void {
+    this.#countsItems = true;
+    this.#host.control.count(done);
   }
 
   stage(name: string): void {
