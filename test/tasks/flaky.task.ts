@@ -8,12 +8,15 @@ export interface Flaky {
   /** So many attempts fail. */
   failures: number;
   how?: 'throw' | 'permanent' | 'exit' | 'hang';
+  /** Where every attempt waits first. */
+  gate?: SharedArrayBuffer;
 }
 
 /** Fails for a while; then returns the number of the attempt that got through. */
 export default defineTask((input: Flaky, ctx) => {
   const attempts = new Gate(input.attempts);
   attempts.arrive();
+  if (input.gate !== undefined) new Gate(input.gate).pass();
   if (attempts.arrivals > input.failures) return ctx.attempt;
   switch (input.how ?? 'throw') {
     case 'throw':

@@ -10,8 +10,8 @@ export type Parcel =
   | { unclonable: true }
   /** Fails the first `times` times, counted as arrivals at a gate. */
   | { fails: SharedArrayBuffer; times: number; how: 'throw' | 'exit' }
-  /** Says that it is here, and waits until it may go on. */
-  | { gate: SharedArrayBuffer };
+  /** Says that it is here, and waits until it may go on; then it works for a while, and may fail. */
+  | { gate: SharedArrayBuffer; workMs?: number; thenThrow?: string };
 
 /** Doubles numbers; other items give 0, where they give anything. */
 export function handle(parcel: Parcel): unknown {
@@ -22,6 +22,9 @@ export function handle(parcel: Parcel): unknown {
   if ('unclonable' in parcel) return () => 0;
   if ('gate' in parcel) {
     new Gate(parcel.gate).pass();
+    const until = performance.now() + (parcel.workMs ?? 0);
+    while (performance.now() < until);
+    if (parcel.thenThrow !== undefined) throw new Error(parcel.thenThrow);
     return 0;
   }
   const tries = new Gate(parcel.fails);

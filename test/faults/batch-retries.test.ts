@@ -1,0 +1,255 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import type { TreadleError } from 'treadle';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createPolicyManager, next, quiet } from '../support/policy-manager.js';
+import { Gate } from '../tasks/gate.js';
+import type { Parcel } from '../tasks/parcel.js';
+
+/** Counts how often it runs. */
+const counted = (runs: Gate): Parcel => ({ fails: runs.buffer, times: 0, how: 'throw' });
+const failing = (tries: Gate, times: number): Parcel => ({ fails: tries.buffer, times, how: 'throw' });
+const now = { retries: 2, backoff: () => 0 };
+
+describe('a chunk that failed', () => {
+  it('is run again, and what the others have done is kept', async () => {
+    const [runs, tries] = [new Gate(), new Gate()];
+    const { tasks } = createPolicyManager({ ...now, chunk: { max: 1 } });
+    const items = [...Array.from({ length: 20 }, () => counted(runs)), failing(tries, 2), 7];
+    const task = await tasks.submit('each', { items });
+    expect(await task.result()).toEqual([...Array.from({ length: 21 }, () => 0), 14]);
+    expect([runs.arrivals, tries.arrivals]).toEqual([20, 3]);
+    expect(task.record).toMatchObject({ attempt: 1, failedItems: { count: 0 } });
+  });
+
+  it('at its last item keeps what it did before that', async () => {
+    const [runs, tries] = [new Gate(), new Gate()];
+    const { tasks } = createPolicyManager({ ...now, chunk: { min: 10, targetMs: 10_000 } });
+    const items = [...Array.from({ length: 9 }, () => counted(runs)), failing(tries, 1)];
+    expect(await (await tasks.submit('each', { items })).result()).toHaveLength(10);
+    expect([runs.arrivals, tries.arrivals]).toEqual([9, 2]);
+  });
+
+  it('of `run` is run again as a whole', async () => {
+    const [runs, tries] = [new Gate(), new Gate()];
+    const { tasks } = createPolicyManager({ ...now, chunk: { min: 10 } });
+    const items = [...Array.from({ length: 9 }, () => counted(runs)), failing(tries, 1)];
+    expect(await (await tasks.submit('run', { items })).result()).toHaveLength(10);
+    expect([runs.arrivals, tries.arrivals]).toEqual([18, 2]);
+  });
+
+  it('has a budget of its own: each of many items may fail as often as the policy says', async () => {
+    const tries = Array.from({ length: 12 }, () => new Gate());
+    const { tasks } = createPolicyManager({ ...now, chunk: { min: 4 } });
+    const task = await tasks.submit('each', { items: tries.map((gate) => failing(gate, 2)) });
+    expect(await task.result()).toHaveLength(12);
+    expect(tries.map((gate) => gate.arrivals)).toEqual(tries.map(() => 3));
+  });
+
+  it('fails the task when its budget is used up, and names the item', async () => {
+    const tries = new Gate();
+    const { tasks } = createPolicyManager({ ...now, chunk: { min: 4 } });
+    const task = await tasks.submit('each', { items: [1, 2, 3, 4, 5, failing(tries, 9), 7, 8] });
+    await expect(task.result()).rejects.toMatchObject({
+      code: 'TASK_FAILED',
+      details: { item: 5 },
+      cause: { message: 'failed 3 times' },
+    });
+    expect(tries.arrivals).toBe(3);
+  });
+
+  it('waits by itself, while the task keeps its slot, is running, and its other chunks go on', async () => {
+    const asked: [number, TreadleError][] = [];
+    const [tries, runs] = [new Gate(), new Gate()];
+    const backoff = (attempt: number, error: TreadleError): number => (asked.push([attempt, error]), 1_000);
+    const { tasks, clock } = createPolicyManager({ retries: 2, backoff, parallelism: 1, chunk: { max: 1 } });
+    const task = await tasks.submit('each', { items: [failing(tries, 2), counted(runs), counted(runs)] });
+    await runs.arrived(2);
+    await quiet(tasks);
+    expect(task.record).toMatchObject({ status: 'running', progress: { itemsDone: 2 } });
+    expect(asked).toEqual([[1, expect.objectContaining({ code: 'TASK_FAILED', details: { item: 0 } })]]);
+    clock.advance(999);
+    await quiet(tasks);
+    expect(tries.arrivals).toBe(1);
+    clock.advance(1);
+    await tries.arrived(2);
+    await quiet(tasks);
+    clock.advance(1_000);
+    expect(await task.result()).toEqual([0, 0, 0]);
+    expect(asked.map(([attempt]) => attempt)).toEqual([1, 2]);
+  });
+
+  it('is not run again after a cancel while it waits, and no timer is left', async () => {
+    const tries = new Gate();
+    const { tasks, clock } = createPolicyManager({ retries: 1, backoff: () => 1_000 });
+    const task = await tasks.submit('each', { items: [failing(tries, 9)] });
+    await tries.arrived();
+    await quiet(tasks);
+    const { timers } = clock;
+    expect(task.cancel().status).toBe('cancelled');
+    expect(clock.timers).toBe(timers - 1);
+    expect(tries.arrivals).toBe(1);
+  });
+
+  it.fails('is not run again when it failed after the cancel, and the task has something to clean up', async () => {
+    const [gate, cleaned] = [new Gate(), new Gate()];
+    const { tasks } = createPolicyManager(now);
+    const input = { cleaned: cleaned.buffer };
+    const task = await tasks.submit('stages', { input, items: [{ gate: gate.buffer, thenThrow: 'late' }] });
+    await gate.arrived();
+    task.cancel();
+    gate.open();
+    expect((await task.settled()).status).toBe('cancelled');
+    expect([gate.arrivals, cleaned.arrivals]).toEqual([1, 1]);
+  });
+
+  it.fails('does not hold up a cancel for the time it would have waited', async () => {
+    const [gate, cleaned] = [new Gate(), new Gate()];
+    const { tasks, clock } = createPolicyManager({ retries: 1, backoff: () => 60_000 });
+    onTestFinished(() => clock.advance(60_000));
+    const input = { cleaned: cleaned.buffer };
+    const task = await tasks.submit('stages', { input, items: [{ gate: gate.buffer, thenThrow: 'late' }] });
+    await gate.arrived();
+    task.cancel();
+    gate.open();
+    await quiet(tasks);
+    expect(task.record.status).toBe('cancelled');
+  });
+
+  it.fails('or ran out of its time box, is not gone on with after the cancel', async () => {
+    const [gate, cleaned, runs] = [new Gate(), new Gate(), new Gate()];
+    const { tasks } = createPolicyManager({ chunk: { targetMs: 1, min: 2 } });
+    const items: Parcel[] = [{ gate: gate.buffer, workMs: 10 }, counted(runs)];
+    const task = await tasks.submit('stages', { input: { cleaned: cleaned.buffer }, items });
+    await gate.arrived();
+    task.cancel();
+    gate.open();
+    expect((await task.settled()).status).toBe('cancelled');
+    expect([runs.arrivals, cleaned.arrivals]).toEqual([0, 1]);
+  });
+});
+
+describe('a plan that failed', () => {
+  const flaw = (tries: Gate, failures: number, how: 'throw' | 'exit' | 'spin' = 'throw') => ({
+    tries: tries.buffer,
+    failures,
+    how,
+  });
+
+  it('is tried again while the task keeps its slot, and waits in between', async () => {
+    const tries = new Gate();
+    const { tasks, clock } = createPolicyManager({ retries: 1, backoff: () => 1_000 });
+    const task = await tasks.submit('stages', { input: { items: 3, plan: flaw(tries, 1) } });
+    expect(await next(tasks, 'retrying')).toMatchObject({ status: 'pending', attempt: 2 });
+    clock.advance(999);
+    await quiet(tasks);
+    expect(tries.arrivals).toBe(1);
+    clock.advance(1);
+    expect(await task.result()).toEqual([0, 2, 4]);
+    expect(task.record.attempt).toBe(2);
+  });
+
+  it('for good fails the task', async () => {
+    const [tries, cleaned] = [new Gate(), new Gate()];
+    const { tasks } = createPolicyManager(now);
+    const input = { items: 3, plan: flaw(tries, 9), cleaned: cleaned.buffer };
+    const task = await tasks.submit('stages', { input });
+    expect(await task.settled()).toMatchObject({ status: 'failed', attempt: 3, error: { message: 'try 3 failed' } });
+    expect([tries.arrivals, cleaned.arrivals]).toEqual([3, 1]);
+  });
+
+  it('is cancelled while it waits, and cleaned up after', async () => {
+    const [tries, cleaned] = [new Gate(), new Gate()];
+    const { tasks } = createPolicyManager({ retries: 1, backoff: () => 1_000 });
+    const input = { items: 3, plan: flaw(tries, 9), cleaned: cleaned.buffer };
+    const task = await tasks.submit('stages', { input });
+    await next(tasks, 'retrying');
+    task.cancel();
+    expect((await task.settled()).status).toBe('cancelled');
+    expect([tries.arrivals, cleaned.arrivals]).toEqual([1, 1]);
+  });
+
+  it('by its timeout is tried again', async () => {
+    const tries = new Gate();
+    const { tasks, clock } = createPolicyManager({ ...now, timeoutMs: 100 });
+    const task = await tasks.submit('stages', { input: { items: 1, plan: flaw(tries, 1, 'spin') } });
+    await tries.arrived();
+    clock.advance(100);
+    expect(await task.result()).toEqual([0]);
+    expect(task.record.attempt).toBe(2);
+  });
+
+  it.fails('by its timeout has the whole time in the next attempt, the grace of the last one is over', async () => {
+    const [tries, gate] = [new Gate(), new Gate()];
+    const { tasks, clock } = createPolicyManager({ ...now, timeoutMs: 100 });
+    const plan = { ...flaw(tries, 1, 'spin'), gate: gate.buffer };
+    const task = await tasks.submit('stages', { input: { items: 1, plan } });
+    await tries.arrived();
+    clock.advance(100);
+    await gate.arrived();
+    clock.advance(50);
+    gate.open();
+    expect(await task.settled()).toMatchObject({ status: 'completed', attempt: 2 });
+  });
+
+  it.fails('by its timeout can be cancelled by a listener that hears of the next attempt', async () => {
+    const [tries, cleaned] = [new Gate(), new Gate()];
+    const { tasks, clock } = createPolicyManager({ retries: 1, backoff: () => 1_000, timeoutMs: 100 });
+    tasks.on('retrying', ({ id }) => tasks.cancel(id));
+    const input = { items: 1, plan: flaw(tries, 9, 'spin'), cleaned: cleaned.buffer };
+    const task = await tasks.submit('stages', { input });
+    await tries.arrived();
+    clock.advance(100);
+    await cleaned.arrived();
+    await quiet(tasks);
+    expect(task.record.status).toBe('cancelled');
+  });
+
+  it('because its thread died is run again once, whatever the budget', async () => {
+    const { tasks } = createPolicyManager();
+    await tasks.ready();
+    const once = await tasks.submit('stages', { input: { items: 1, plan: flaw(new Gate(), 1, 'exit') } });
+    expect(await once.result()).toEqual([0]);
+    const twice = await tasks.submit('stages', { input: { items: 1, plan: flaw(new Gate(), 2, 'exit') } });
+    expect((await twice.settled()).error?.code).toBe('WORKER_EXITED');
+  });
+
+  it.fails('because its thread died is run again once, whatever the budget, before anybody knew its module', async () => {
+    const { tasks } = createPolicyManager();
+    const task = await tasks.submit('stages', { input: { items: 1, plan: flaw(new Gate(), 1, 'exit') } });
+    expect((await task.settled()).status).toBe('completed');
+  });
+});
+
+describe('a finish that failed', () => {
+  it.each(['throw', 'exit'] as const)('is tried again, and no item is run twice (%s)', async (how) => {
+    const [runs, tries, cleaned] = [new Gate(), new Gate(), new Gate()];
+    const { tasks } = createPolicyManager(now);
+    const input = { finish: { tries: tries.buffer, failures: 2, how }, cleaned: cleaned.buffer };
+    const task = await tasks.submit('stages', { input, items: [1, counted(runs), 3] });
+    expect(await task.result()).toEqual([2, 0, 6]);
+    expect([runs.arrivals, tries.arrivals, cleaned.arrivals]).toEqual([1, 3, 1]);
+  });
+
+  it('for good fails the task, also where items are skipped', async () => {
+    const tries = new Gate();
+    const { tasks } = createPolicyManager({ ...now, onItemError: 'skip' });
+    const input = { finish: { tries: tries.buffer, failures: 9 } };
+    const task = await tasks.submit('stages', { input, items: [1, 2] });
+    expect(await task.settled()).toMatchObject({ status: 'failed', error: { message: 'try 3 failed' } });
+    expect(tries.arrivals).toBe(3);
+  });
+
+  it('waits between its tries, and can be cancelled then', async () => {
+    const tries = new Gate();
+    const { tasks } = createPolicyManager({ retries: 1, backoff: () => 1_000 });
+    const input = { finish: { tries: tries.buffer, failures: 9 } };
+    const task = await tasks.submit('stages', { input, items: [1, 2] });
+    await tries.arrived();
+    await quiet(tasks);
+    expect(task.record.status).toBe('running');
+    task.cancel();
+    expect((await task.settled()).status).toBe('cancelled');
+    await turn();
+    expect(tries.arrivals).toBe(1);
+  });
+});
