@@ -193,7 +193,7 @@ describe('an item that fails, where that fails the task,', () => {
     expect((await task.settled()).progress.itemsDone).toBe(3);
   });
 
-  it.fails('is named by its place in the task where no thread can be sent it', async () => {
+  it('is named by its place in the task where no thread can be sent it', async () => {
     const { tasks } = createPolicyManager({ parallelism: 1, chunk: { min: 3, max: 3 } });
     const task = await tasks.submit('each', { items: [0, 1, 2, 3, untyped({ fifth: () => 1 }), 5] });
     const error: unknown = await task.result().catch((thrown: unknown) => thrown);
