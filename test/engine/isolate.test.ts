@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Worker } from 'node:worker_threads';
 import { type TaskHandle, TaskManager, taskModule, taskType } from 'treadle';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -8,7 +9,7 @@ import type threadIds from '../tasks/thread-ids.task.js';
 
 function apart(max: number) {
   let started = 0;
-  const count = (_: Worker): void => void started++;
+  const count = (): void => void started++;
   process.on('worker', count);
   onTestFinished(() => void process.off('worker', count));
   const module = taskModule<typeof leftBehind>(builtTask('left-behind'));
@@ -20,7 +21,6 @@ function apart(max: number) {
         items: taskType(taskModule<typeof threadIds>(builtTask('thread-ids')), { isolate: true, chunk: { max: 1 } }),
       },
       threads: { max },
-      cancelGraceMs: 0,
     }),
   );
   const tooMany: number[] = [];
@@ -109,6 +109,8 @@ describe('while an isolated task waits for its new thread', () => {
     const { task, thread, started } = await waiting();
     task.cancel();
     expect((await task.settled()).status).toBe('cancelled');
+    // It did not have to wait for the new one.
+    expect(started()).toBe(2);
     await thread('plain');
     expect(started()).toBe(3);
   });
@@ -125,6 +127,19 @@ describe('while an isolated task waits for its new thread', () => {
     expect(await tasks.close()).toEqual({ cancelled: [], interrupted: [], alive: [] });
     expect(task.record.status).toBe('completed');
     expect(tasks.stats().threads.live).toBe(0);
+  });
+
+  it('that never comes up fails it, and the next task runs when threads can start again', async () => {
+    const { submit, thread } = apart(1);
+    await thread('plain');
+    const end = (worker: Worker): void => void worker.terminate();
+    process.on('worker', end);
+    onTestFinished(() => void process.off('worker', end));
+    const task = await submit('apart');
+    expect((await task.settled()).error?.code).toBe('WORKER_EXITED');
+    process.off('worker', end);
+    await once(process, 'worker');
+    await thread('plain');
   });
 
   it('fewer and more threads make no difference', async () => {

@@ -19,8 +19,7 @@ function recycling(threads: NonNullable<TaskManagerOptions<never>['threads']>) {
   const [made, disposed] = [new Gate(), new Gate()];
   const input = { made: made.buffer, disposed: disposed.buffer };
   const one = async (): Promise<number> => (await tasks.submit('warm', { input })).result();
-  const batch = async (items: number[]): Promise<number[]> =>
-    (await (await tasks.submit('ids', { items })).result()) as number[];
+  const batch = async (items: number[]): Promise<readonly number[]> => (await tasks.submit('ids', { items })).result();
   return { tasks, made, disposed, one, batch };
 }
 
