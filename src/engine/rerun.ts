@@ -49,6 +49,7 @@ export function workOfRerun(
   const all = items ?? planned;
   if (!type.policy.takesItems) throw refuse('the module of its type makes all items itself: run the whole task again');
   if (all === null || kept.undone === null) throw refuse('it had no items yet: run the whole task again');
+  if (kept.undone.length === 0) throw refuse('all its items were done: run the whole task again');
   return { input, items: pick(all, kept.undone), timeoutMs };
 }
 

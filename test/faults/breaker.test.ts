@@ -91,8 +91,6 @@ describe('a type whose module can not be loaded', () => {
     await gate.arrived();
     probe.cancel();
     expect((await probe.settled()).status).toBe('cancelled');
-    expect((await (await submit()).settled()).error?.message).toMatch(/was not run.* 2000 ms/);
-    clock.advance(2_000);
     expect(await (await submit()).result()).toBe('repaired');
   });
 
@@ -109,7 +107,7 @@ describe('a type whose module can not be loaded', () => {
     expect(tasks.stats()).toMatchObject({ failed: 55, pending: 0, running: 0 });
   });
 
-  it.fails('does not count what could never be sent as the one that was let through', async () => {
+  it('does not count what could never be sent as the one that was let through', async () => {
     const { tasks, clock, submit, fail, write } = await withBroken();
     await fail(5);
     await write(REPAIRED);
