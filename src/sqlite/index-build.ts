@@ -1,3 +1,4 @@
+import { permanent } from '../engine/define-task.js';
 import { checkTokenizer, currentIndex, otherIndex, retokenize } from './fts-index.js';
 import type { IndexName } from './layout.js';
 import type { OpenTable } from './open-table.js';
@@ -16,6 +17,8 @@ export class BuildSuperseded extends Error {
     super(
       `The rebuild ${build} of the full-text index stopped: ${by === null ? 'it was ended' : `the later one ${by} took over`}`,
     );
+    // Another attempt would find the same.
+    permanent(this);
   }
 }
 

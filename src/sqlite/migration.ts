@@ -1,3 +1,4 @@
+import { permanent } from '../engine/define-task.js';
 import { LOWEST } from './row-windows.js';
 import { type UserId, boundUser } from './layout.js';
 import { modelInUse, modelsInUse, useModel } from './models.js';
@@ -13,6 +14,8 @@ export class MigrationSuperseded extends Error {
     super(
       `The migration ${migration} of the vectors stopped: ${by === null ? 'it was ended' : `the later one ${by} took over`}`,
     );
+    // Another attempt would find the same.
+    permanent(this);
   }
 }
 

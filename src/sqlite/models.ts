@@ -1,3 +1,4 @@
+import { permanent } from '../engine/define-task.js';
 import type { Embedder } from '../embedders/embedder.js';
 import { type UserId, scopeToken } from './layout.js';
 import type { OpenTable } from './open-table.js';
@@ -12,6 +13,8 @@ export class ModelNotAtHand extends Error {
       `Expected an embedder "${model}", which made the vectors in use, got ${atHand.join(', ') || 'none'}: ` +
         'give that embedder, or run migrate_embeddings',
     );
+    // Another attempt would find the same.
+    permanent(this);
   }
 }
 

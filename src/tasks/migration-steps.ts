@@ -1,3 +1,4 @@
+import { permanent } from '../engine/define-task.js';
 import { LOWEST } from '../sqlite/row-windows.js';
 import { type Embedder, embedTexts } from '../embedders/embedder.js';
 import {
@@ -31,6 +32,8 @@ export class WrongModel extends Error {
     super(
       `Expected \`from\` to be the model in use, ${present === null ? 'which is none yet' : `"${present}"`}, got "${from}"`,
     );
+    // Another attempt would find the same.
+    permanent(this);
   }
 }
 
