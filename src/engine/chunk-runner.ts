@@ -104,9 +104,9 @@ export class ChunkRunner implements ContextHost {
     else this.origins.run(present, () => context.abort());
   }
 
-  /** The thread exits, by whatever way: says so to who waits, and whether it is the present work's doing. */
+  /** The thread exits, by whatever way: says so to who waits, and whether it is the work's doing. */
   exit(): void {
-    if (this.origins.present !== null && this.origins.stray) this.control.noteStrayExit(this.#epoch);
+    if (this.origins.foreign) this.control.noteStrayExit(this.#epoch);
     this.control.leave(this.#epoch);
   }
 
@@ -141,7 +141,7 @@ export class ChunkRunner implements ContextHost {
   async #load(type: number): Promise<Definition> {
     const { name, url } = this.#typeOf(type);
     this.control.setLoading(true);
-    this.origins.present = this.#module;
+    this.origins.begin(this.#module);
     try {
       const loaded = (await this.origins.run(this.#module, () => import(url))) as { default?: unknown };
       if (!isDefinition(loaded.default)) {
@@ -152,7 +152,7 @@ export class ChunkRunner implements ContextHost {
       this.#modules.set(type, loaded.default);
       return loaded.default;
     } finally {
-      this.origins.present = null;
+      this.origins.end();
       this.control.setLoading(false);
     }
   }
@@ -168,7 +168,7 @@ export class ChunkRunner implements ContextHost {
     const context = new WorkerContext(this, message.epoch, index, member, this.#typeOf(message.type).data);
     this.current = context;
     const origin = this.#originOf(message.type, member.taskId);
-    this.origins.present = origin;
+    this.origins.begin(origin);
     try {
       return await this.origins.run(origin, () => this.#runPhase(message, member, context, definition));
     } catch (error) {
@@ -176,7 +176,7 @@ export class ChunkRunner implements ContextHost {
     } finally {
       context.sendNotes();
       this.current = null;
-      this.origins.present = null;
+      this.origins.end();
     }
   }
 

@@ -16,12 +16,26 @@ export interface Origin {
  */
 export class Origins {
   readonly #storage = new AsyncLocalStorage<Origin>();
+  #present: Origin | null = null;
+  #last: Origin | null = null;
+
   /** The present work of the thread; null between two pieces of work. */
-  present: Origin | null = null;
+  get present(): Origin | null {
+    return this.#present;
+  }
 
   /** Whose code runs at this very moment; undefined where that is not known. */
   get here(): Origin | undefined {
     return this.#storage.getStore();
+  }
+
+  begin(work: Origin): void {
+    this.#present = work;
+    this.#last = work;
+  }
+
+  end(): void {
+    this.#present = null;
   }
 
   /** Runs code of this origin. */
@@ -29,14 +43,23 @@ export class Origins {
     return this.#storage.run(origin, code);
   }
 
-  /**
-   * True when what runs at this very moment was left behind by work that is over. What is unknown belongs to the present
-   * work, where there is any; so does what the present module set up, because the work may well wait for it.
-   */
+  /** True when what runs at this very moment was left behind by work that is over. */
   get stray(): boolean {
-    const { present, here } = this;
-    if (present === null) return true;
-    if (here === undefined || here === present) return false;
-    return here.taskId !== null || here.module !== present.module;
+    return this.#present === null || this.#isForeignTo(this.#present);
+  }
+
+  /**
+   * True when what runs at this very moment was left behind by work before the last: what it does to the thread is none
+   * of the last one's doing. The host may not have heard yet that this has ended.
+   */
+  get foreign(): boolean {
+    return this.#last !== null && this.#isForeignTo(this.#last);
+  }
+
+  // What is unknown counts as the work's own; so does what its module set up, because the work may well wait for it.
+  #isForeignTo(work: Origin): boolean {
+    const { here } = this;
+    if (here === undefined || here === work) return false;
+    return here.taskId !== null || here.module !== work.module;
   }
 }

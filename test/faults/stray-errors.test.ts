@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type StrayErrorEvent, TaskManager, type TaskManagerOptions, taskModule, taskType } from 'treadle';
 import { describe, expect, it } from 'vitest';
+import { busyFor } from '../support/chunk-runner.js';
 import { builtTask, closedAtEnd } from '../support/test-manager.js';
 import { Gate } from '../tasks/gate.js';
 import type leftBehind from '../tasks/left-behind.task.js';
@@ -78,6 +79,20 @@ describe('what a task left behind', () => {
     expect(result.attempt).toBe(1);
     expect(result.threadId).not.toBe(threadId);
     expect([strays.length, tasks.stats().failed]).toEqual([0, 0]);
+  });
+
+  it.each([1, 2, 3, 4, 5])('exits when the next one has returned, before the host has heard of that (%i)', async () => {
+    const { submit } = oneThread();
+    const [stray, gate] = [new Gate(), new Gate()];
+    await (await submit('exit', stray)).result();
+    const next = await submit('wait', gate);
+    await gate.arrived();
+    gate.open();
+    stray.open();
+    // The host is so busy that it hears of the end of the thread before it hears of the answer.
+    Atomics.wait(stray.cells, 0, 0);
+    busyFor(50);
+    expect((await next.result()).attempt).toBe(1);
   });
 
   it('throws several times: it is told once, and hits nobody', async () => {

@@ -23,7 +23,10 @@ const KINDS = {
     });
     controller.abort();
   },
-  exit: (): never => process.exit(9),
+  exit: (gate: Gate): never => {
+    process.once('exit', () => gate.arrive());
+    process.exit(9);
+  },
   twice: (gate: Gate): never => {
     setImmediate(() => {
       setImmediate(() => gate.arrive());
