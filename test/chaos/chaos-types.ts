@@ -1,0 +1,63 @@
+import { type TaskPolicy, type TaskType, taskModule, taskType } from 'treadle';
+import type { Step } from './faults.js';
+
+/** A task type of a run. */
+export interface ChaosType {
+  /** `tasks/<module>.task.ts` */
+  readonly module: 'piece' | 'tiny' | 'squares' | 'sums' | 'blocks' | 'totals' | 'silence';
+  readonly policy: Pick<
+    TaskPolicy,
+    'timeoutMs' | 'retries' | 'parallelism' | 'concurrency' | 'killable' | 'chunk' | 'cancelGraceMs'
+  >;
+  /** How often beside the others. */
+  readonly weight: number;
+  /** The steps that a fault may strike. */
+  readonly steps: readonly Step[];
+  /** Items that it takes; none is a one-piece task, `planned` ones may be left out. */
+  readonly items: 'none' | 'given' | 'planned';
+}
+
+const PIECE = { steps: ['work'], items: 'none' } as const;
+
+/** Every kind of task under every kind of policy. */
+export const CHAOS_TYPES = {
+  tiny: { module: 'tiny', policy: {}, weight: 20, ...PIECE },
+  piece: { module: 'piece', policy: {}, weight: 20, ...PIECE },
+  piece_timed: { module: 'piece', policy: { timeoutMs: 150 }, weight: 10, ...PIECE },
+  piece_retried: { module: 'piece', policy: { retries: 2 }, weight: 8, ...PIECE },
+  piece_alone: { module: 'piece', policy: { concurrency: 1 }, weight: 4, ...PIECE },
+  piece_unkillable: { module: 'piece', policy: { killable: false }, weight: 3, ...PIECE },
+  piece_without_grace: { module: 'piece', policy: { cancelGraceMs: 0 }, weight: 3, ...PIECE },
+  squares: { module: 'squares', policy: {}, weight: 9, steps: ['work'], items: 'given' },
+  squares_timed: { module: 'squares', policy: { timeoutMs: 200 }, weight: 5, steps: ['work'], items: 'given' },
+  sums: { module: 'sums', policy: {}, weight: 9, steps: ['plan', 'work', 'finish', 'cleanup'], items: 'planned' },
+  sums_retried: {
+    module: 'sums',
+    policy: { retries: 1, parallelism: 2, chunk: { targetMs: 5 } },
+    weight: 5,
+    steps: ['plan', 'work', 'finish', 'cleanup'],
+    items: 'planned',
+  },
+  blocks: { module: 'blocks', policy: { chunk: { max: 50 } }, weight: 5, steps: ['work'], items: 'given' },
+  totals: { module: 'totals', policy: {}, weight: 5, steps: ['plan', 'work', 'finish'], items: 'planned' },
+  silence: { module: 'silence', policy: { concurrency: 2 }, weight: 3, steps: ['work'], items: 'given' },
+} as const satisfies Readonly<Record<string, ChaosType>>;
+
+export type ChaosTypeName = keyof typeof CHAOS_TYPES;
+
+export const CHAOS_TYPE_NAMES: readonly ChaosTypeName[] = Object.keys(CHAOS_TYPES) as ChaosTypeName[];
+
+/** A type by its name, with everything that a type may say. */
+export function chaosType(name: ChaosTypeName): ChaosType {
+  return CHAOS_TYPES[name];
+}
+
+/** The types as a manager takes them; `onSettled` is the hook of each. */
+export function managedTypes(onSettled: TaskPolicy['onSettled'] & {}): Record<ChaosTypeName, TaskType<never, unknown>> {
+  const types = CHAOS_TYPE_NAMES.map((name) => {
+    const { module, policy } = chaosType(name);
+    const url = new URL(`./tasks/${module}.task.js`, import.meta.url);
+    return [name, taskType(taskModule<never>(url), { ...policy, onSettled })];
+  });
+  return Object.fromEntries(types) as Record<ChaosTypeName, TaskType<never, unknown>>;
+}

@@ -1,0 +1,63 @@
+import type { SettledRecord } from 'treadle';
+import { chaosType } from './chaos-types.js';
+import { type Ending, faultOf } from './faults.js';
+import type { TaskPlan } from './task-plan.js';
+import { STRAY_EXIT_CODE } from './tasks/strike.js';
+
+/**
+ * Whether a task may be hit by what another one left behind on its thread. To be set to false once stray errors are
+ * kept from the tasks that come after.
+ */
+export const STRAY_ERRORS_HIT_OTHERS = true;
+
+/** How a record ended. */
+export function endingOf(record: SettledRecord): Ending {
+  return record.status === 'failed' ? record.error.code : record.status;
+}
+
+/** Every way in which the task may end; `stopped` when somebody asked it to stop. */
+export function allowedEndings(plan: TaskPlan, stopped: boolean): ReadonlySet<Ending> {
+  const { policy, items } = chaosType(plan.type);
+  const { ends } = faultOf(plan.fault);
+  const endings = new Set(
+    plan.step === 'cleanup' && (faultOf(plan.fault).strikes ?? 'code') === 'code'
+      ? // What happens while it cleans up changes nothing.
+        (['completed'] as const)
+      : ends({ batch: items !== 'none', retries: policy.retries ?? 0 }),
+  );
+  const all = new Set<Ending>(endings);
+  if (stopped) all.add('cancelled');
+  if (policy.timeoutMs !== undefined) all.add('TASK_TIMEOUT');
+  return all;
+}
+
+/** Whether it was hit by what another task left behind. */
+export function wasHitByStray(record: SettledRecord): boolean {
+  if (record.status !== 'failed') return false;
+  const { message } = record.error;
+  return message.includes('stray error of task') || message.includes(`exited with code ${STRAY_EXIT_CODE}`);
+}
+
+/** What a completed task must have returned. */
+export function expectedValue(plan: TaskPlan): unknown {
+  const { number, items, padding, fault } = plan;
+  if (fault === 'large-result') return new Uint8Array(100_000).fill(number % 256);
+  switch (chaosType(plan.type).module) {
+    case 'tiny':
+      return number * 2;
+    case 'piece':
+      return { number, padding };
+    case 'squares':
+      return Array.from({ length: items }, (_, item) => item * item);
+    case 'blocks':
+      return Array.from({ length: items }, (_, item) => item + 1);
+    case 'silence':
+      // Without a single item nothing has told that `run` returns nothing.
+      return items === 0 ? [] : undefined;
+    case 'sums':
+      return { sum: (items * (items - 1) * (2 * items - 1)) / 6 + 0 };
+    case 'totals':
+      // Plus 0, because 0 times -1 is -0.
+      return { sum: (items * (items - 1)) / 2 + 0 };
+  }
+}
