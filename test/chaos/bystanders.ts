@@ -22,7 +22,8 @@ export class Bystanders {
   }
 
   readonly onListenerError = (error: unknown): void => {
-    if (!this.#due.delete(error)) this.#violations.add(`listenerError brought something else, or twice: ${String(error)}`);
+    if (!this.#due.delete(error))
+      this.#violations.add(`listenerError brought something else, or twice: ${String(error)}`);
   };
 
   audit(): void {

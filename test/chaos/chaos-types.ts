@@ -53,11 +53,11 @@ export function chaosType(name: ChaosTypeName): ChaosType {
 }
 
 /** The types as a manager takes them; `onSettled` is the hook of each. */
-export function managedTypes(onSettled: TaskPolicy['onSettled'] & {}): Record<ChaosTypeName, TaskType<never, unknown>> {
+export function managedTypes(onSettled: TaskPolicy['onSettled'] & {}): Record<ChaosTypeName, TaskType<never>> {
   const types = CHAOS_TYPE_NAMES.map((name) => {
     const { module, policy } = chaosType(name);
     const url = new URL(`./tasks/${module}.task.js`, import.meta.url);
     return [name, taskType(taskModule<never>(url), { ...policy, onSettled })];
   });
-  return Object.fromEntries(types) as Record<ChaosTypeName, TaskType<never, unknown>>;
+  return Object.fromEntries(types) as Record<ChaosTypeName, TaskType<never>>;
 }

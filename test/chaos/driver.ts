@@ -3,8 +3,8 @@ import { type SettledRecord, type TaskHandle, TreadleError } from 'treadle';
 import { Appointments } from './appointments.js';
 import { ItemFeed } from './item-feed.js';
 import type { LedgerEntry } from './ledger.js';
+import { inputOf } from './task-input.js';
 import type { TaskPlan } from './task-plan.js';
-import type { Order } from './tasks/strike.js';
 import type { Violations } from './violations.js';
 import type { WatchedManager } from './watched-manager.js';
 
@@ -18,7 +18,7 @@ export interface Refusals {
   closed: number;
 }
 
-const ALL_KINDS = ['completed', 'failed', 'cancelled'];
+const FINAL: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled']);
 
 /** Does with each task what its plan says: submits, cancels and watches it. */
 export class Driver {
@@ -77,8 +77,7 @@ export class Driver {
         meta: { number },
         onSettled: (record: SettledRecord) => this.#ownHook(plan, record),
       };
-      // The types of a run are not known to the compiler.
-      handle = await tasks.submit(type, options as never);
+      handle = await tasks.submit(type, options);
     } catch (error) {
       return this.#onRefused(plan, error);
     }
@@ -148,8 +147,10 @@ export class Driver {
     entry.stopped = true;
     const record =
       handle !== null && plan.cancel?.by === 'handle' ? handle.cancel() : this.#watched.tasks.cancel(entry.id);
-    // It may have left the history, or be stopped for another reason already.
-    if (record?.status === 'pending') this.#violations.add('waits after it was cancelled', entry.plan);
+    // It may have left the history, or be stopped for another reason already. Between two attempts it is cleaned up after
+    // as it is, without becoming `cancelling`.
+    if (record?.status === 'pending' && record.startedAt === null)
+      this.#violations.add('waits after it was cancelled', entry.plan);
   }
 
   #watch(entry: LedgerEntry, plan: TaskPlan, handle: TaskHandle): void {
@@ -164,34 +165,13 @@ export class Driver {
     let fraction = 0;
     let last = '';
     for await (const record of handle.watch()) {
-      if (ALL_KINDS.includes(last)) this.#violations.add('watch() went on after the end', entry.plan);
+      if (FINAL.has(last)) this.#violations.add('watch() went on after the end', entry.plan);
       last = record.status;
       const now = record.progress.fraction ?? fraction;
       if (now < fraction) this.#violations.add(`watch() saw the fraction fall from ${fraction} to ${now}`, entry.plan);
       fraction = now;
       if (plan.watch === 'leaves' && ++seen > plan.amount % 4) return;
     }
-    if (!ALL_KINDS.includes(last)) this.#violations.add(`watch() ended with ${last}`, entry.plan);
+    if (!FINAL.has(last)) this.#violations.add(`watch() ended with ${last}`, entry.plan);
   }
-}
-
-function inputOf(plan: TaskPlan): unknown {
-  const { number, fault, step, at, amount, itemMicros, items } = plan;
-  const counts = fault === 'throw-once' || fault === 'exit-once';
-  const order: Order = {
-    number,
-    fault,
-    step,
-    at,
-    amount,
-    itemMicros,
-    items,
-    padding: 'x'.repeat(plan.padding),
-    struck: counts ? new SharedArrayBuffer(4) : null,
-  };
-  if (fault === 'input-unclonable') return { ...order, callback: () => number };
-  if (fault === 'input-unclonable-deep-inside') {
-    return { ...order, deep: [...Array.from({ length: 200 }, () => [0]), [() => number]] };
-  }
-  return order;
 }

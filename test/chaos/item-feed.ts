@@ -8,6 +8,7 @@ export class ItemFeed {
   #asked = 0;
   #ended = false;
   #returned = 0;
+  #endSeen = false;
   #returnedAfterEnd = false;
 
   constructor(plan: TaskPlan) {
@@ -29,7 +30,9 @@ export class ItemFeed {
       case 'none':
         return undefined;
       case 'array':
-        return Array.from({ length: items }, (_, item) => (fault === 'items-unclonable' && item === at ? () => 1 : item));
+        return Array.from({ length: items }, (_, item) =>
+          fault === 'items-unclonable' && item === at ? () => 1 : item,
+        );
       case 'range':
         return range(0, items);
       case 'iterator':
@@ -61,20 +64,27 @@ export class ItemFeed {
     const { items, fault, at, number } = this.#plan;
     const item = this.#asked++;
     if (fault === 'items-throw' && item === at) {
-      this.#ended = true;
+      this.#end();
       throw new Error(`the items of task ${number} throw`);
     }
     if (fault === 'items-unclonable' && item === at) return { done: false, value: () => 1 };
     const endless = fault === 'items-without-end' || fault === 'items-never-come';
     if (item < items || endless) return { done: false, value: item };
-    this.#ended = true;
+    this.#end();
     return { done: true, value: undefined };
+  }
+
+  /** Who asks an asynchronous iterator sees its end a little later. */
+  #end(): void {
+    this.#ended = true;
+    if (this.#plan.itemsFrom === 'iterator') this.#endSeen = true;
+    else setImmediate(() => (this.#endSeen = true));
   }
 
   #return(): IteratorResult<unknown> {
     this.#returned++;
     // Not one that comes to its end later, in a step that was under way.
-    this.#returnedAfterEnd ||= this.#ended;
+    this.#returnedAfterEnd ||= this.#endSeen;
     return { done: true, value: undefined };
   }
 }

@@ -95,8 +95,10 @@ export class Ledger {
   checkFraction(entry: LedgerEntry, record: TaskRecord): void {
     const { fraction } = record.progress;
     if (fraction === null) return;
-    if (fraction < entry.fraction) this.violations.add(`its fraction fell from ${entry.fraction} to ${fraction}`, entry.plan);
-    if (fraction === 1 && record.status !== 'completed') this.violations.add(`is ${record.status} at fraction 1`, entry.plan);
+    if (fraction < entry.fraction)
+      this.violations.add(`its fraction fell from ${entry.fraction} to ${fraction}`, entry.plan);
+    if (fraction === 1 && record.status !== 'completed')
+      this.violations.add(`is ${record.status} at fraction 1`, entry.plan);
     entry.fraction = Math.max(entry.fraction, fraction);
   }
 
@@ -187,6 +189,8 @@ export class Ledger {
 }
 
 function shortText(value: unknown): string {
-  const text = JSON.stringify(value, (_, inner: unknown) => (inner instanceof Uint8Array ? `${inner.length} bytes` : inner));
+  const text = JSON.stringify(value, (_, inner: unknown) =>
+    inner instanceof Uint8Array ? `${inner.length} bytes` : inner,
+  );
   return text === undefined ? 'undefined' : text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }

@@ -11,6 +11,11 @@ import type { WatchedManager } from './watched-manager.js';
 const PATIENCE_MS = 60_000;
 // Enough that all code of the engine has been compiled, all faults have struck.
 const WARM_UP = { seed: 1, tasks: 600 };
+// The last tasks, in the midst of which the manager is closed.
+const LAST = 80;
+// For each so many tasks, one more manager is opened and closed in the midst of the few it gets.
+const TASKS_FOR_A_CLOSING = 500;
+const SHORT = { tasks: 60, last: 60 };
 // A record that is kept of each of 10,000 tasks would be more.
 const HEAP_SLACK_BYTES = 3 * 2 ** 20;
 
@@ -23,7 +28,12 @@ function giveUp(seed: number, options: ChaosArguments, lines: readonly string[])
   process.exit(1);
 }
 
-async function run(seed: number, options: ChaosArguments, tasks: number): Promise<StormReport> {
+/** One manager, from its start to its end. */
+async function run(
+  seed: number,
+  options: ChaosArguments,
+  { tasks, last }: { tasks: number; last: number },
+): Promise<StormReport> {
   let stop = (): void => {};
   const onStart = (watched: WatchedManager): void => {
     const { ledger } = watched;
@@ -43,7 +53,7 @@ async function run(seed: number, options: ChaosArguments, tasks: number): Promis
     );
   };
   try {
-    return await storm({ seed, tasks, menu: options.menu, census, violations, onStart });
+    return await storm({ seed, tasks, last, menu: options.menu, census, violations, onStart });
   } finally {
     stop();
   }
@@ -57,7 +67,16 @@ async function runSeed(seed: number, options: ChaosArguments, before: Holdings):
   const delay = monitorEventLoopDelay({ resolution: 5 });
   delay.enable();
   const startedAt = performance.now();
-  const report = await run(seed, options, options.tasks);
+  const report = await run(seed, options, {
+    tasks: options.tasks,
+    last: Math.min(LAST, Math.ceil(options.tasks / 10)),
+  });
+  const closings: string[] = [];
+  for (let at = 0; at < options.tasks / TASKS_FOR_A_CLOSING; at++) {
+    // Of another seed each, or they would all be the same.
+    const { closing } = await run((seed ^ ((at + 1) << 16)) >>> 0, options, SHORT);
+    closings.push(closing);
+  }
   const seconds = (performance.now() - startedAt) / 1_000;
   delay.disable();
   const after = await takeHoldings();
@@ -67,11 +86,14 @@ async function runSeed(seed: number, options: ChaosArguments, before: Holdings):
     `seed ${seed}: ${options.tasks} submissions in ${seconds.toFixed(1)} s`,
     `  ${report.accepted} tasks; ${refusals.joined} joined another; refused: ${refusals.duplicate} duplicates, ` +
       `${refusals.unserializable} unserializable, ${refusals.gaveUp} gave up at a full queue (met ${refusals.queueFull} times), ${refusals.closed} after close`,
-    `  ${[...report.endings].sort(([, a], [, b]) => b - a).map(([ending, count]) => `${ending} ${count}`).join(', ')}`,
+    `  ${[...report.endings]
+      .sort(([, a], [, b]) => b - a)
+      .map(([ending, count]) => `${ending} ${count}`)
+      .join(', ')}`,
     `  ${report.strayHits} were hit by what another task left behind; ${report.errorsOfBystanders} errors of listeners and hooks`,
     `  threads: ${census.started - startedBefore} started, at most ${report.peakThreads} at once, ${census.peak} with those still ending; ` +
       `at most ${report.peakTasks} tasks in progress; longest stall ${Math.round(delay.max / 1e6)} ms`,
-    `  ${report.closing}`,
+    `  ${report.closing}; and ${closings.length} other managers after ${SHORT.tasks} tasks`,
     `  heap ${megabytes(before.heapBytes)} before, ${megabytes(after.heapBytes)} after`,
   ]);
   if (violations.count === 0) return true;
@@ -109,7 +131,7 @@ process.on('uncaughtException', (error) => {
   giveUp(seedNow, options, [`seed ${seedNow}: the process would have died of ${error.stack ?? String(error)}`]);
 });
 print([`chaos: ${options.seeds.length} × ${options.tasks} tasks, seed ${options.seeds.join(', ')}`]);
-await run(seedNow, options, Math.min(WARM_UP.tasks, options.tasks));
+await run(seedNow, options, { tasks: Math.min(WARM_UP.tasks, options.tasks), last: 20 });
 const before = await takeHoldings();
 let good = true;
 for (const seed of options.seeds) {

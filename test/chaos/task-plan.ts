@@ -83,12 +83,7 @@ function drawItemsFrom(dice: Dice, type: ChaosType): ItemsFrom {
 }
 
 /** One that fits this kind of task. */
-function drawFault(
-  dice: Dice,
-  menu: readonly FaultName[],
-  typeName: ChaosTypeName,
-  itemsFrom: ItemsFrom,
-): FaultName {
+function drawFault(dice: Dice, menu: readonly FaultName[], typeName: ChaosTypeName, itemsFrom: ItemsFrom): FaultName {
   const type = chaosType(typeName);
   const fitting = menu.filter((name) => {
     const { strikes = 'code', onlyPiece = false } = faultOf(name);

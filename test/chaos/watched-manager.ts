@@ -20,7 +20,7 @@ const THREAD_HEAP_MB = 40;
 
 /** A manager of which everything that happens is held against what may happen. */
 export class WatchedManager {
-  readonly tasks: TaskManager<Record<ChaosTypeName, TaskType<never, unknown>>>;
+  readonly tasks: TaskManager<Record<ChaosTypeName, TaskType<never>>>;
   readonly clock = new CountingClock();
   readonly ledger: Ledger;
   readonly bystanders: Bystanders;

@@ -92,7 +92,8 @@ export class Weather {
     const group = `group ${dice.integer(1, 5)}`;
     for (const { id, group: of } of this.#watched.tasks.takeResults(group)) {
       if (this.#collected.has(id) || of !== group) this.#violations.add(`takeResults() gave ${id} twice, or wrongly`);
-      if (this.#watched.ledger.entries.get(id)?.settled === null) this.#violations.add(`takeResults() gave ${id} early`);
+      if (this.#watched.ledger.entries.get(id)?.settled === null)
+        this.#violations.add(`takeResults() gave ${id} early`);
       this.#collected.add(id);
     }
   }
