@@ -4,7 +4,17 @@ import type { Step } from './faults.js';
 /** A task type of a run. */
 export interface ChaosType {
   /** `tasks/<module>.task.ts` */
-  readonly module: 'piece' | 'tiny' | 'squares' | 'sums' | 'blocks' | 'totals' | 'silence';
+  readonly module:
+    | 'piece'
+    | 'tiny'
+    | 'squares'
+    | 'sums'
+    | 'blocks'
+    | 'totals'
+    | 'silence'
+    | 'unloadable'
+    | 'exits-on-load'
+    | 'slow-to-load';
   readonly policy: Pick<
     TaskPolicy,
     'timeoutMs' | 'retries' | 'parallelism' | 'concurrency' | 'killable' | 'chunk' | 'cancelGraceMs'
@@ -13,6 +23,8 @@ export interface ChaosType {
   readonly weight: number;
   /** The steps that a fault may strike. */
   readonly steps: readonly Step[];
+  /** What loading its module does, where it does not just load. */
+  readonly loading?: 'throws' | 'exits' | 'takes-long';
   /** Items that it takes; none is a one-piece task, `planned` ones may be left out. */
   readonly items: 'none' | 'given' | 'planned';
 }
@@ -38,6 +50,9 @@ export const CHAOS_TYPES = {
     steps: ['plan', 'work', 'finish', 'cleanup'],
     items: 'planned',
   },
+  unloadable: { module: 'unloadable', policy: {}, weight: 0.5, loading: 'throws', ...PIECE },
+  exits_on_load: { module: 'exits-on-load', policy: { retries: 1 }, weight: 0.5, loading: 'exits', ...PIECE },
+  slow_to_load: { module: 'slow-to-load', policy: {}, weight: 2, loading: 'takes-long', ...PIECE },
   blocks: { module: 'blocks', policy: { chunk: { max: 50 } }, weight: 5, steps: ['work'], items: 'given' },
   totals: { module: 'totals', policy: {}, weight: 5, steps: ['plan', 'work', 'finish'], items: 'planned' },
   silence: { module: 'silence', policy: { concurrency: 2 }, weight: 3, steps: ['work'], items: 'given' },

@@ -35,6 +35,9 @@ export class Driver {
     this.#violations = violations;
     watched.onAccepted = (entry) => this.#onAccepted(entry);
     watched.onBegun = (entry) => this.#onBegun(entry);
+    watched.onRetrying = (entry) => {
+      if (entry.plan.cancel?.when === 'in-retrying-event') this.#stop(entry, entry.plan, entry.handle);
+    };
   }
 
   /** Submits a task, again where the queue is full and the plan says so. */

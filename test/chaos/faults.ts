@@ -63,8 +63,8 @@ export const FAULTS = {
   'stray-exit': { weight: 1, ends: always('completed', 'WORKER_EXITED') },
   'items-throw': { weight: 2, ends: always('TASK_FAILED'), strikes: 'items' },
   'items-unclonable': { weight: 2, ends: always('UNSERIALIZABLE'), strikes: 'items' },
-  'items-without-end': { weight: 2, ends: never, strikes: 'items' },
-  'items-never-come': { weight: 1, ends: never, strikes: 'items' },
+  'items-without-end': { weight: 4, ends: never, strikes: 'items' },
+  'items-never-come': { weight: 4, ends: never, strikes: 'items' },
   'input-unclonable': { weight: 1, ends: always('UNSERIALIZABLE'), strikes: 'input' },
   'input-unclonable-deep-inside': { weight: 1, ends: always('UNSERIALIZABLE'), strikes: 'input' },
 } as const satisfies Readonly<Record<string, Fault>>;

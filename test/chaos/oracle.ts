@@ -17,18 +17,23 @@ export function endingOf(record: SettledRecord): Ending {
 
 /** Every way in which the task may end; `stopped` when somebody asked it to stop. */
 export function allowedEndings(plan: TaskPlan, stopped: boolean): ReadonlySet<Ending> {
-  const { policy, items } = chaosType(plan.type);
-  const { ends } = faultOf(plan.fault);
-  const endings = new Set(
-    plan.step === 'cleanup' && (faultOf(plan.fault).strikes ?? 'code') === 'code'
-      ? // What happens while it cleans up changes nothing.
-        (['completed'] as const)
-      : ends({ batch: items !== 'none', retries: policy.retries ?? 0 }),
-  );
-  const all = new Set<Ending>(endings);
+  const { policy } = chaosType(plan.type);
+  const all = new Set(endingsUnstopped(plan));
   if (stopped) all.add('cancelled');
   if (policy.timeoutMs !== undefined) all.add('TASK_TIMEOUT');
   return all;
+}
+
+function endingsUnstopped(plan: TaskPlan): readonly Ending[] {
+  const { policy, items, loading } = chaosType(plan.type);
+  const { ends, strikes = 'code' } = faultOf(plan.fault);
+  const endings = ends({ batch: items !== 'none', retries: policy.retries ?? 0 });
+  // None of its code ever runs.
+  if (loading === 'throws' || loading === 'exits') {
+    return strikes === 'input' ? [...endings, 'TASK_MODULE_FAILED'] : ['TASK_MODULE_FAILED'];
+  }
+  // What happens while it cleans up changes nothing.
+  return plan.step === 'cleanup' && strikes === 'code' ? ['completed'] : endings;
 }
 
 /** Whether it was hit by what another task left behind. */
@@ -45,6 +50,10 @@ export function expectedValue(plan: TaskPlan): unknown {
   switch (chaosType(plan.type).module) {
     case 'tiny':
       return number * 2;
+    case 'unloadable':
+    case 'exits-on-load':
+      return undefined;
+    case 'slow-to-load':
     case 'piece':
       return { number, padding };
     case 'squares':

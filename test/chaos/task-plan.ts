@@ -9,7 +9,13 @@ export type ItemsFrom = 'none' | 'array' | 'range' | 'iterator' | 'async-iterato
 /** When to cancel a task, and by which of the two calls. */
 export interface CancelPlan {
   /** `in-event` means from within the listener of that event; the others are timers from then on. */
-  readonly when: 'at-once' | 'in-submitted-event' | 'in-running-event' | 'after-submitting' | 'after-start';
+  readonly when:
+    | 'at-once'
+    | 'in-submitted-event'
+    | 'in-running-event'
+    | 'in-retrying-event'
+    | 'after-submitting'
+    | 'after-start';
   readonly afterMs: number;
   readonly by: 'handle' | 'manager';
 }
@@ -121,6 +127,7 @@ function drawCancel(dice: Dice, fault: FaultName, { policy }: ChaosType): Cancel
   if (needsStop(fault) && policy.timeoutMs === undefined) {
     return { when: dice.chance(0.1) ? 'in-running-event' : 'after-start', afterMs, by };
   }
+  if (policy.retries !== undefined && dice.chance(0.15)) return { when: 'in-retrying-event', afterMs, by };
   if (dice.chance(0.8)) return null;
   const when = dice.pick([
     'at-once',

@@ -28,9 +28,10 @@ export class WatchedManager {
   readonly slots: MovingLimit = new MovingLimit(MAX_SLOTS);
   /** What is being submitted, by number. */
   readonly submitting: Map<number, { readonly plan: TaskPlan; readonly feed: ItemFeed }> = new Map();
-  /** Is called within the event that tells that a task was accepted, or has begun. */
+  /** Are called within the event that tells that a task was accepted, has begun, or is to be run again. */
   onAccepted: (entry: LedgerEntry) => void = () => {};
   onBegun: (entry: LedgerEntry) => void = () => {};
+  onRetrying: (entry: LedgerEntry) => void = () => {};
   readonly #violations: Violations;
   readonly #running = new Map<ChaosTypeName, number>();
 
@@ -91,9 +92,10 @@ export class WatchedManager {
       if (entry !== null) this.onBegun(entry);
     });
     tasks.on('retrying', (record) => {
-      ledger.moved(record);
+      const entry = ledger.moved(record);
       this.#count(record, -1);
       this.#sample();
+      if (entry !== null) this.onRetrying(entry);
     });
     tasks.on('cancelling', (record) => {
       ledger.moved(record);

@@ -23,6 +23,7 @@ export class Weather {
     [10, (dice) => this.#watched.setThreads(dice.integer(1, MAX_THREADS))],
     [10, (dice) => this.#watched.setSlots(dice.integer(1, MAX_SLOTS))],
     [10, (dice) => this.#addBadListener(dice)],
+    [10, (dice) => this.#actInEvent(dice)],
     [10, (dice) => this.#read(dice)],
     [10, (dice) => this.#collect(dice)],
     [2, () => this.#getReady()],
@@ -73,6 +74,26 @@ export class Weather {
       tasks.on(event, listener);
       this.#appointments.after(dice.integer(1, 30), () => tasks.off(event, listener));
     }
+  }
+
+  /** Changes something from within an event, in the midst of what the engine does. */
+  #actInEvent(dice: Dice): void {
+    const { tasks, ledger } = this.#watched;
+    const act = dice.pick([
+      () => this.#pause(dice),
+      () => this.#watched.setThreads(dice.integer(1, MAX_THREADS)),
+      () => this.#watched.setSlots(dice.integer(1, MAX_SLOTS)),
+      () => this.#read(dice),
+      () => void tasks.stats(),
+      () => {
+        for (const { id, status } of tasks.list({ limit: dice.integer(1, 5) }).records) {
+          const entry = ledger.entries.get(id);
+          if (entry !== undefined && status !== 'pending') entry.stopped = true;
+          if (status !== 'pending') tasks.cancel(id);
+        }
+      },
+    ]);
+    tasks.once(dice.pick(EVENTS), act);
   }
 
   #read(dice: Dice): void {

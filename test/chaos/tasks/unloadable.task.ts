@@ -1,0 +1,2 @@
+/** Fails to load. */
+throw new Error('this module never loads');
