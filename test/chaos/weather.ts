@@ -20,7 +20,7 @@ export class Weather {
   /** What can happen, and how often in a thousand steps. */
   readonly #changes: readonly (readonly [perMille: number, (dice: Dice) => void | Promise<void>])[] = [
     [5, (dice) => this.#pause(dice)],
-    [10, (dice) => this.#watched.setThreads(dice.integer(1, MAX_THREADS))],
+    [20, (dice) => this.#resize(dice)],
     [10, (dice) => this.#watched.setSlots(dice.integer(1, MAX_SLOTS))],
     [10, (dice) => this.#addBadListener(dice)],
     [10, (dice) => this.#actInEvent(dice)],
@@ -49,6 +49,12 @@ export class Weather {
     this.#watched.tasks.resume();
     this.#watched.setThreads(MAX_THREADS);
     this.#watched.setSlots(MAX_SLOTS);
+  }
+
+  /** Fewer threads or more; often more again while those that are too many have not left yet. */
+  #resize(dice: Dice): void {
+    this.#watched.setThreads(dice.integer(1, MAX_THREADS));
+    if (dice.chance(0.7)) this.#appointments.after(dice.integer(0, 10), () => this.#watched.setThreads(MAX_THREADS));
   }
 
   #pause(dice: Dice): void {
@@ -81,7 +87,7 @@ export class Weather {
     const { tasks, ledger } = this.#watched;
     const act = dice.pick([
       () => this.#pause(dice),
-      () => this.#watched.setThreads(dice.integer(1, MAX_THREADS)),
+      () => this.#resize(dice),
       () => this.#watched.setSlots(dice.integer(1, MAX_SLOTS)),
       () => this.#read(dice),
       () => void tasks.stats(),
