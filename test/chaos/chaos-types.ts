@@ -17,7 +17,17 @@ export interface ChaosType {
     | 'slow-to-load';
   readonly policy: Pick<
     TaskPolicy,
-    'timeoutMs' | 'retries' | 'parallelism' | 'concurrency' | 'killable' | 'chunk' | 'cancelGraceMs'
+    | 'timeoutMs'
+    | 'expiresInMs'
+    | 'retries'
+    | 'backoff'
+    | 'onItemError'
+    | 'isolate'
+    | 'parallelism'
+    | 'concurrency'
+    | 'killable'
+    | 'chunk'
+    | 'cancelGraceMs'
   >;
   /** How often beside the others. */
   readonly weight: number;
@@ -29,6 +39,8 @@ export interface ChaosType {
   readonly items: 'none' | 'given' | 'planned';
 }
 
+// So that many attempts fit into a run.
+const SHORT_WAITS = { baseMs: 2, maxMs: 10 } as const;
 const PIECE = { steps: ['work'], items: 'none' } as const;
 
 /** Every kind of task under every kind of policy. */
@@ -36,22 +48,45 @@ export const CHAOS_TYPES = {
   tiny: { module: 'tiny', policy: {}, weight: 20, ...PIECE },
   piece: { module: 'piece', policy: {}, weight: 20, ...PIECE },
   piece_timed: { module: 'piece', policy: { timeoutMs: 150 }, weight: 10, ...PIECE },
-  piece_retried: { module: 'piece', policy: { retries: 2 }, weight: 8, ...PIECE },
+  piece_retried: { module: 'piece', policy: { retries: 2, backoff: SHORT_WAITS }, weight: 8, ...PIECE },
+  piece_expires: { module: 'piece', policy: { expiresInMs: 30 }, weight: 4, ...PIECE },
+  piece_isolated: { module: 'piece', policy: { isolate: true }, weight: 2, ...PIECE },
   piece_alone: { module: 'piece', policy: { concurrency: 1 }, weight: 4, ...PIECE },
   piece_unkillable: { module: 'piece', policy: { killable: false }, weight: 3, ...PIECE },
   piece_without_grace: { module: 'piece', policy: { cancelGraceMs: 0 }, weight: 3, ...PIECE },
   squares: { module: 'squares', policy: {}, weight: 9, steps: ['work'], items: 'given' },
   squares_timed: { module: 'squares', policy: { timeoutMs: 200 }, weight: 5, steps: ['work'], items: 'given' },
+  squares_skipped: { module: 'squares', policy: { onItemError: 'skip' }, weight: 5, steps: ['work'], items: 'given' },
+  squares_skipped_late: {
+    module: 'squares',
+    policy: { onItemError: 'skip', retries: 1, backoff: SHORT_WAITS },
+    weight: 5,
+    steps: ['work'],
+    items: 'given',
+  },
+  blocks_skipped: {
+    module: 'blocks',
+    policy: { onItemError: 'skip', chunk: { max: 50 } },
+    weight: 4,
+    steps: ['work'],
+    items: 'given',
+  },
   sums: { module: 'sums', policy: {}, weight: 9, steps: ['plan', 'work', 'finish', 'cleanup'], items: 'planned' },
   sums_retried: {
     module: 'sums',
-    policy: { retries: 1, parallelism: 2, chunk: { targetMs: 5 } },
+    policy: { retries: 1, backoff: SHORT_WAITS, parallelism: 2, chunk: { targetMs: 5 } },
     weight: 5,
     steps: ['plan', 'work', 'finish', 'cleanup'],
     items: 'planned',
   },
-  unloadable: { module: 'unloadable', policy: {}, weight: 0.5, loading: 'throws', ...PIECE },
-  exits_on_load: { module: 'exits-on-load', policy: { retries: 1 }, weight: 0.5, loading: 'exits', ...PIECE },
+  unloadable: { module: 'unloadable', policy: {}, weight: 1, loading: 'throws', ...PIECE },
+  exits_on_load: {
+    module: 'exits-on-load',
+    policy: { retries: 1, backoff: SHORT_WAITS },
+    weight: 0.5,
+    loading: 'exits',
+    ...PIECE,
+  },
   slow_to_load: { module: 'slow-to-load', policy: {}, weight: 2, loading: 'takes-long', ...PIECE },
   blocks: { module: 'blocks', policy: { chunk: { max: 50 } }, weight: 5, steps: ['work'], items: 'given' },
   totals: { module: 'totals', policy: {}, weight: 5, steps: ['plan', 'work', 'finish'], items: 'planned' },

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type SettledRecord, TRANSITIONS, type TaskHandle, type TaskRecord } from 'treadle';
 import type { Ending } from './faults.js';
 import type { ItemFeed } from './item-feed.js';
-import { STRAY_ERRORS_HIT_OTHERS, allowedEndings, endingOf, expectedValue, wasHitByStray } from './oracle.js';
+import { allowedEndings, endingOf, expectedSkips, expectedValue, wasHitByStray } from './oracle.js';
 import type { TaskPlan } from './task-plan.js';
 import { Violations, describePlan } from './violations.js';
 
@@ -149,10 +149,7 @@ export class Ledger {
     }
     const complaint = entry.feed?.complaint ?? null;
     if (complaint !== null) violations.add(`${complaint}; it ended as ${endingOf(settled)}`, plan);
-    if (wasHitByStray(settled) && !allowedEndings(plan, entry.stopped).has(endingOf(settled))) {
-      this.strayHits++;
-      if (STRAY_ERRORS_HIT_OTHERS) return;
-    }
+    if (wasHitByStray(settled) && !allowedEndings(plan, entry.stopped).has(endingOf(settled))) this.strayHits++;
     if (!allowedEndings(plan, entry.stopped).has(endingOf(settled))) {
       const why = settled.status === 'failed' ? `: ${settled.error.message}` : '';
       violations.add(`ended as ${endingOf(settled)}${why}`, plan);
@@ -172,6 +169,14 @@ export class Ledger {
     const got = await handle?.result();
     if (!isDeepStrictEqual(got, right)) {
       this.violations.add(`returned ${shortText(got)} and not ${shortText(right)}`, plan);
+    }
+    const skips = expectedSkips(plan);
+    const { count, items } = record.failedItems;
+    if (count !== skips || (skips === 1 && items[0]?.index !== plan.at)) {
+      this.violations.add(
+        `left out ${count} items (${items.map(({ index }) => index).join(', ')}), not ${skips}`,
+        plan,
+      );
     }
     const { itemsDone, fraction } = record.progress;
     if (plan.itemsFrom !== 'none' && itemsDone !== plan.items) {

@@ -4,12 +4,6 @@ import { type Ending, faultOf } from './faults.js';
 import type { TaskPlan } from './task-plan.js';
 import { STRAY_EXIT_CODE } from './tasks/strike.js';
 
-/**
- * Whether a task may be hit by what another one left behind on its thread. To be set to false once stray errors are
- * kept from the tasks that come after.
- */
-export const STRAY_ERRORS_HIT_OTHERS = true;
-
 /** How a record ended. */
 export function endingOf(record: SettledRecord): Ending {
   return record.status === 'failed' ? record.error.code : record.status;
@@ -21,6 +15,7 @@ export function allowedEndings(plan: TaskPlan, stopped: boolean): ReadonlySet<En
   const all = new Set(endingsUnstopped(plan));
   if (stopped) all.add('cancelled');
   if (policy.timeoutMs !== undefined) all.add('TASK_TIMEOUT');
+  if (policy.expiresInMs !== undefined) all.add('TASK_EXPIRED');
   return all;
 }
 
@@ -32,8 +27,32 @@ function endingsUnstopped(plan: TaskPlan): readonly Ending[] {
   if (loading === 'throws' || loading === 'exits') {
     return strikes === 'input' ? [...endings, 'TASK_MODULE_FAILED'] : ['TASK_MODULE_FAILED'];
   }
+  if (skipsItem(plan)) return ['completed'];
   // What happens while it cleans up changes nothing.
   return plan.step === 'cleanup' && strikes === 'code' ? ['completed'] : endings;
+}
+
+/** What one item does that the type lets fail alone. */
+const OF_AN_ITEM: ReadonlySet<Ending> = new Set([
+  'TASK_FAILED',
+  'WORKER_EXITED',
+  'WORKER_OUT_OF_MEMORY',
+  'UNSERIALIZABLE',
+]);
+
+/** Whether the item that the fault strikes at is left out, and nothing else. */
+function skipsItem(plan: TaskPlan): boolean {
+  const { policy, items } = chaosType(plan.type);
+  if (policy.onItemError !== 'skip' || items === 'none' || plan.step !== 'work') return false;
+  const { ends, strikes = 'code' } = faultOf(plan.fault);
+  const endings = ends({ batch: true, retries: policy.retries ?? 0 });
+  const ofItem = strikes === 'code' || plan.fault === 'items-unclonable';
+  return ofItem && endings.length === 1 && endings.every((ending) => OF_AN_ITEM.has(ending));
+}
+
+/** How many items are left out. */
+export function expectedSkips(plan: TaskPlan): number {
+  return skipsItem(plan) ? 1 : 0;
 }
 
 /** Whether it was hit by what another task left behind. */
@@ -45,6 +64,12 @@ export function wasHitByStray(record: SettledRecord): boolean {
 
 /** What a completed task must have returned. */
 export function expectedValue(plan: TaskPlan): unknown {
+  const whole = expectedWhole(plan);
+  // `finish` is in none of the types that skip.
+  return skipsItem(plan) && Array.isArray(whole) ? whole.with(plan.at, undefined) : whole;
+}
+
+function expectedWhole(plan: TaskPlan): unknown {
   const { number, items, padding, fault } = plan;
   if (fault === 'large-result') return new Uint8Array(100_000).fill(number % 256);
   switch (chaosType(plan.type).module) {

@@ -17,6 +17,7 @@ const IDLE_MS = 40;
 const GRACE_MS = 40;
 // Little, so that a thread runs out of it soon.
 const THREAD_HEAP_MB = 40;
+const THREAD_TASKS = 200;
 
 /** A manager of which everything that happens is held against what may happen. */
 export class WatchedManager {
@@ -26,6 +27,8 @@ export class WatchedManager {
   readonly bystanders: Bystanders;
   readonly threads: MovingLimit = new MovingLimit(MAX_THREADS);
   readonly slots: MovingLimit = new MovingLimit(MAX_SLOTS);
+  /** Errors that tasks left behind. */
+  strays = 0;
   /** What is being submitted, by number. */
   readonly submitting: Map<number, { readonly plan: TaskPlan; readonly feed: ItemFeed }> = new Map();
   /** Are called within the event that tells that a task was accepted, has begun, or is to be run again. */
@@ -46,6 +49,7 @@ export class WatchedManager {
         max: MAX_THREADS,
         idleMs: IDLE_MS,
         resourceLimits: { maxOldGenerationSizeMb: THREAD_HEAP_MB, maxYoungGenerationSizeMb: 8 },
+        recycle: { afterTasks: THREAD_TASKS },
       },
       queue: { max: MAX_QUEUE },
       history: { max: MAX_HISTORY },
@@ -115,6 +119,7 @@ export class WatchedManager {
       const entry = ledger.entries.get(taskId);
       if (entry?.settled !== null) this.#violations.add('logged after its end', entry?.plan);
     });
+    tasks.on('strayError', ({ taskId }) => this.#onStray(taskId));
     tasks.on('listenerError', this.bystanders.onListenerError);
     tasks.onSettled((record) => this.#onHook(record, 'managerHooks'));
   }
@@ -126,6 +131,12 @@ export class WatchedManager {
     const entry = this.ledger.accept(record.id, submission.plan, submission.feed);
     this.#sample();
     this.onAccepted(entry);
+  }
+
+  #onStray(taskId: string | null): void {
+    this.strays++;
+    const entry = taskId === null ? undefined : this.ledger.entries.get(taskId);
+    if (entry === undefined) this.#violations.add(`a stray error is said to be of ${taskId}, which nobody submitted`);
   }
 
   #onHook(record: SettledRecord, which: 'typeHooks' | 'managerHooks'): void {
