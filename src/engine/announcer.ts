@@ -40,7 +40,12 @@ export class Announcer {
     } catch {
       // The listener for errors throws too: the warning below is what is left.
     }
-    process.emitWarning(reviveThrown(serializeThrown(error)), { code: 'TREADLE_LISTENER_ERROR' });
+    const { name, message, stack } = serializeThrown(error);
+    // Text, because the code of a warning that is an error is left out.
+    process.emitWarning(`A listener or a hook threw ${name}: ${message}`, {
+      code: 'TREADLE_LISTENER_ERROR',
+      ...(stack === undefined ? {} : { detail: stack }),
+    });
   }
 
   /** Those that were registered after one that throws miss that one event. */

@@ -50,46 +50,43 @@ export class ChunkRunner implements ContextHost {
   async run(message: ChunkMessage): Promise<ChunkAnswer> {
     this.#epoch = message.epoch;
     this.#flushes = 0;
+    // In one function: promises cost more since they carry their origin along.
     try {
-      return await this.#runMembers(message);
+      const outcomes: (MemberOutcome | undefined)[] = [];
+      let definition: Definition;
+      try {
+        this.#module = this.#originOf(message.type, null);
+        definition = this.#modules.get(message.type) ?? (await this.#load(message.type));
+      } catch (error) {
+        const outcome = threw('TASK_MODULE_FAILED', error);
+        return { outcomes: message.members.map(() => outcome), flushes: 0, ms: 0, overHeap: this.#overHeap };
+      }
+
+      if (message.describe) this.control.describe(shapeOf(definition));
+      this.#warm.beginChunk();
+      const startedAt = performance.now();
+      let flushedAt = startedAt;
+      for (const [index, member] of message.members.entries()) {
+        const outcome = await this.#runMember(message, member, index, definition);
+        outcomes[index] = outcome;
+        if (!surelyCloneable(outcome)) {
+          this.#flushOne(index, outcome);
+          outcomes[index] = undefined;
+        } else if (index < message.members.length - 1 && performance.now() - flushedAt >= FLUSH_EVERY_MS) {
+          this.#flushAll(outcomes);
+          flushedAt = performance.now();
+        }
+      }
+      return {
+        outcomes,
+        flushes: this.#flushes,
+        ms: Math.max(0, performance.now() - startedAt - this.#warm.setupMs),
+        shape: message.describe ? shapeOf(definition) : undefined,
+        overHeap: this.#overHeap,
+      };
     } finally {
       this.control.leave(message.epoch);
     }
-  }
-
-  async #runMembers(message: ChunkMessage): Promise<ChunkAnswer> {
-    const outcomes: (MemberOutcome | undefined)[] = [];
-    let definition: Definition;
-    try {
-      this.#module = this.#originOf(message.type, null);
-      definition = this.#modules.get(message.type) ?? (await this.#load(message.type));
-    } catch (error) {
-      const outcome = threw('TASK_MODULE_FAILED', error);
-      return { outcomes: message.members.map(() => outcome), flushes: 0, ms: 0, overHeap: this.#overHeap };
-    }
-
-    if (message.describe) this.control.describe(shapeOf(definition));
-    this.#warm.beginChunk();
-    const startedAt = performance.now();
-    let flushedAt = startedAt;
-    for (const [index, member] of message.members.entries()) {
-      const outcome = await this.#runMember(message, member, index, definition);
-      outcomes[index] = outcome;
-      if (!surelyCloneable(outcome)) {
-        this.#flushOne(index, outcome);
-        outcomes[index] = undefined;
-      } else if (index < message.members.length - 1 && performance.now() - flushedAt >= FLUSH_EVERY_MS) {
-        this.#flushAll(outcomes);
-        flushedAt = performance.now();
-      }
-    }
-    return {
-      outcomes,
-      flushes: this.#flushes,
-      ms: Math.max(0, performance.now() - startedAt - this.#warm.setupMs),
-      shape: message.describe ? shapeOf(definition) : undefined,
-      overHeap: this.#overHeap,
-    };
   }
 
   wake(message: Exclude<WakeMessage, { retire: true }>): void {

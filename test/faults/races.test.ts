@@ -153,12 +153,12 @@ describe('changing the number of threads', () => {
 describe('what users might trip over', () => {
   it('a listener that throws something that can not be printed stops nothing', async () => {
     const tasks = createTestManager();
-    const warned = new Promise((resolve) => process.once('warning', resolve));
+    const warned = new Promise<Error & { code?: string }>((resolve) => process.once('warning', resolve));
     tasks.on('completed', () => {
       throw Object.create(null) as Error;
     });
     expect(await (await tasks.submit('fault', { input: echo })).result()).toBe('alive');
-    await warned;
+    expect((await warned).code).toBe('TREADLE_LISTENER_ERROR');
   });
 
   it('an owner that is undefined is refused, and shows nobody else', async () => {
