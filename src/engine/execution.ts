@@ -140,19 +140,26 @@ export class Execution {
 
   /** Sends the next chunk to a free lane; false when there is none right now. */
   launchNext(): boolean {
-    const chunk = this.wants > 0 ? this.#next() : null;
+    if (this.wants === 0) return false;
+    const chunk = this.#next();
+    // Its first item is awaited: that belongs to the attempt.
+    if (chunk === null) this.#startTimeout();
     if (chunk === null) return false;
     const { task } = this;
-    const price = 2 ** -task.priority;
-    const chargeMs = this.type.policy.chunk.targetMs;
-    this.usedMs += chargeMs * price;
     // Cleaning up after a task that was stopped between two attempts does not make it running again.
     if (task.status === 'pending' && chunk.phase !== 'cleanup') {
       task.transition('running');
-      // Who hears of it may stop it at once.
+      // Who hears of it may stop it at once, or take the lane away.
       if (this.stopping) return false;
       this.#startTimeout();
+      if (this.#host.lanes.free() === 0) {
+        this.#again.add(chunk);
+        return true;
+      }
     }
+    const price = 2 ** -task.priority;
+    const chargeMs = this.type.policy.chunk.targetMs;
+    this.usedMs += chargeMs * price;
     const flight = this.#host.lanes.send(chunk, (notes) => this.#onNotes(notes));
     const flying = this.#flights.add(flight, chunk);
     if (chunk.phase === 'cleanup') this.#flights.killAfter(CLEANUP_TIMEOUT_MS);
@@ -394,6 +401,7 @@ export class Execution {
     const { task } = this;
     task.attempt++;
     this.#stopTimeout?.();
+    this.#stopTimeout = null;
     this.#flights.keep();
     if (this.type.shape?.kind === 'task') {
       this.#phase = 'over';
@@ -512,7 +520,7 @@ export class Execution {
 
   #startTimeout(): void {
     const timeoutMs = this.task.work?.timeoutMs ?? this.type.policy.timeoutMs;
-    if (timeoutMs === Infinity) return;
+    if (timeoutMs === Infinity || this.#stopTimeout !== null) return;
     const error = errorOfTimeout(this.task.identity, timeoutMs);
     this.#stopTimeout = this.#host.clock.after(timeoutMs, () => this.#timeOut(error));
   }

@@ -18,7 +18,7 @@ import type {
 import { type FlightLane, type ThreadEnd, ThreadFlight, neverLaunched } from './thread-flight.js';
 import { type RecycleLimits, ThreadWear } from './thread-wear.js';
 
-const WORKER_FILE = fileURLToPath(new URL('./worker.js', import.meta.url));
+const WORKER_FILE = fileURLToPath(new URL('./worker-entry.cjs', import.meta.url));
 const MAX_BOOT_FAILURES = 3;
 const BOOT_RETRY_MS = 100;
 const DISPOSE_TIMEOUT_MS = 1_000;

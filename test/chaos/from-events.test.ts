@@ -43,3 +43,19 @@ describe('a task cancelled from within the event', () => {
     expect(counted[COUNTERS.cleanup]).toBe(1);
   });
 });
+
+describe('the number of threads lowered from within the event', () => {
+  it('that tells of a start loses no work', { timeout: 10_000 }, async () => {
+    const tasks = createTestManager({ threads: { max: 2 } });
+    await tasks.ready();
+    const gate = new Gate();
+    const first = await tasks.submit('fault', { input: { action: 'gate', gate: gate.buffer } });
+    await gate.arrived();
+    tasks.once('running', () => tasks.setThreads(1));
+    const batch = await tasks.submit('items', { items: [1, 2, 3] });
+    while (batch.record.status === 'pending') await new Promise((resolve) => void setImmediate(resolve));
+    gate.open();
+    expect((await first.settled()).status).toBe('completed');
+    expect(await batch.result()).toHaveLength(3);
+  });
+});

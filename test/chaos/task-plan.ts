@@ -98,6 +98,8 @@ function drawFault(dice: Dice, menu: readonly FaultName[], typeName: ChaosTypeNa
     if (strikes === 'items') return itemsFrom === 'iterator' || itemsFrom === 'async-iterator';
     // What nobody returns can't fail to be cloned.
     if (name === 'unclonable-result') return type.module !== 'silence';
+    // Found by halving, the item may get through the second time, or stand alone at once.
+    if (name === 'throw-once' && type.module === 'blocks' && type.policy.onItemError === 'skip') return false;
     // Without force it would never end.
     const deaf = name === 'hang' || name === 'never-settles';
     return !(deaf && type.policy.killable === false);
