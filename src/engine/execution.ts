@@ -305,7 +305,7 @@ export class Execution {
   #onOutcome(chunk: Chunk, outcome: Outcome): void {
     if (outcome.shape !== null) this.type.shape = outcome.shape;
     this.#ran ||=
-      !(outcome.kind === 'lost' && outcome.loading) &&
+      !(outcome.kind === 'lost' && !outcome.claimed) &&
       !(outcome.kind === 'threw' && outcome.code === 'TASK_MODULE_FAILED');
     this.type.breaker.heard(this.task.identity, outcome, this.#host.clock.monotonic());
     if (chunk.phase === 'cleanup') return this.#onCleanedUp(outcome);
