@@ -432,6 +432,8 @@ export class TaskManager<
     for (const execution of this.#scheduler.inProgress.values()) {
       execution.sample();
       const { task } = execution;
+      // It has settled, and gives its slot back in a moment.
+      if (isTerminal(task.status)) continue;
       if (task.status === 'pending' || !task.progress.takeChange()) continue;
       task.touch();
       task.changed();
