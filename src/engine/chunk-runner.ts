@@ -226,8 +226,8 @@ export class ChunkRunner implements ContextHost {
     try {
       this.#send({ epoch: this.#epoch, outcomes: [[index, outcome]] });
     } catch (error) {
-      const what =
-        'value' in outcome ? `What the task returned can't be cloned${whereUnclonable(outcome.value)}: ` : '';
+      const value = outcome.kind === 'planned' ? outcome.items : 'value' in outcome ? outcome.value : undefined;
+      const what = value === undefined ? '' : `What the task returned can't be cloned${whereUnclonable(value)}: `;
       const reason = serializeThrown(error);
       const told = threwMessage('UNSERIALIZABLE', {
         name: reason.name,
