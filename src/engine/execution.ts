@@ -184,6 +184,7 @@ export class Execution {
     this.#items?.close();
     if (reason === 'cancel' && task.status === 'running') task.transition('cancelling');
     else task.touch();
+    if (reason !== 'cancel') task.changed();
     this.#flights.stop(this.type.policy.cancelGraceMs);
     this.#advance();
   }
@@ -421,6 +422,7 @@ export class Execution {
     if (this.stopping) return;
     this.#end = { status: 'failed', error };
     this.task.stopping = 'failure';
+    this.task.changed();
     this.#again.clear();
     this.#items?.close();
     this.#flights.stop(this.type.policy.cancelGraceMs);

@@ -52,6 +52,8 @@ export class ThreadLane implements FlightLane {
   idleSince = 0;
   /** Numbers of the task types whose modules this thread has loaded. */
   readonly warmTypes: Set<number> = new Set();
+  /** It gets no other thread when this one ends. */
+  leaving = false;
   readonly #options: ThreadLaneOptions;
   readonly #control = new ControlBlock();
   #pool: Piscina<ChunkMessage, ChunkAnswer> | null = null;
@@ -109,7 +111,11 @@ export class ThreadLane implements FlightLane {
       pool.on('error', (error) => {
         if (this.#pool === pool) this.#bootError = error;
       });
-      pool.on('workerDestroy', () => queueMicrotask(() => this.#onThreadGone(pool)));
+      pool.on('workerDestroy', () => {
+        // Or it would start the next thread itself, where nobody could catch that there is none to be had.
+        void pool.destroy();
+        queueMicrotask(() => this.#onThreadGone(pool));
+      });
     } catch (error) {
       this.#bootError = error;
       this.#bootFailed();
@@ -228,9 +234,14 @@ export class ThreadLane implements FlightLane {
     this.#becomeBooting();
     await pool?.destroy();
     this.#forgetThread();
-    if (becomes === 'booting' && this.#closed === null) return this.boot();
+    if (becomes === 'booting' && this.#closed === null && !this.#isLeaving) return this.boot();
     this.state = becomes === 'booting' ? 'cold' : becomes;
     this.#options.onChange();
+  }
+
+  /** Nobody waits for another thread here. */
+  get #isLeaving(): boolean {
+    return this.leaving && this.#waiting === null;
   }
 
   /** The state while there is no thread that could take a chunk, but there will be. */
@@ -340,17 +351,17 @@ export class ThreadLane implements FlightLane {
     void left.then(() => flight.lose(end));
   }
 
-  /** A thread of the pool ended, in whatever way. Piscina has started the next one, unless it gave up. */
+  /** The thread ended, in whatever way. Where it had never come up, the next one may fare no better. */
   #onThreadGone(pool: Piscina): void {
     if (this.#pool !== pool) return;
+    const wasUp = this.#wakePort !== null;
+    this.#pool = null;
     this.#forgetThread();
     this.#onRetired?.();
     this.#becomeBooting();
-    if (pool.threads.length === 0) {
-      this.#pool = null;
-      void pool.destroy();
-      this.#bootFailed();
-    }
+    if (this.#isLeaving) this.state = 'cold';
+    else if (wasUp) this.boot();
+    else this.#bootFailed();
     this.#options.onChange();
   }
 

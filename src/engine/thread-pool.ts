@@ -103,6 +103,7 @@ export class ThreadPool implements Lanes {
   resize(max: number): void {
     this.#addLanes(max);
     for (const lane of this.#lanes.splice(max)) {
+      lane.leaving = true;
       this.#leaving.add(lane);
       for (const job of this.#warmUps.get(lane) ?? []) job.resolve(NOT_WARMED);
       this.#warmUps.delete(lane);

@@ -59,7 +59,8 @@ describe('a type whose module can not be loaded', () => {
   it('is let through once after a second, then after twice as long, and for good once it is repaired', async () => {
     const { clock, submit, fail, write } = await withBroken();
     await fail(5);
-    const refusal = async () => (await (await submit()).result().catch((error: unknown) => error)) as { details: unknown };
+    const refusal = async () =>
+      (await (await submit()).result().catch((error: unknown) => error)) as { details: unknown };
     for (const breakMs of [1_000, 2_000]) {
       clock.advance(breakMs - 1);
       expect((await refusal()).details).toEqual({ retryInMs: 1 });
@@ -112,7 +113,13 @@ describe('a type whose module can not be loaded', () => {
     await fail(5);
     await write(REPAIRED);
     clock.advance(1_000);
-    const input = { attempts: new Gate().buffer, failures: 0, get how(): never { throw new Error('a getter'); } };
+    const input = {
+      attempts: new Gate().buffer,
+      failures: 0,
+      get how(): never {
+        throw new Error('a getter');
+      },
+    };
     const unsendable = await tasks.submit('broken', { input });
     expect((await unsendable.settled()).error?.code).toBe('UNSERIALIZABLE');
     expect(await (await submit()).result()).toBe('repaired');

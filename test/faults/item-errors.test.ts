@@ -13,7 +13,9 @@ const counted = (runs: Gate): Parcel => ({ fails: runs.buffer, times: 0, how: 't
 describe('items that fail, where they are skipped,', () => {
   it.each(['each', 'run'] as const)('leave a hole in the result and are named in the record (%s)', async (type) => {
     const { tasks } = createPolicyManager({ ...skip, chunk: { min: 8 } });
-    const task = await tasks.submit(type, { items: [bad('one'), 1, 2, bad('two'), bad('three'), 3, 4, 5, bad('four')] });
+    const task = await tasks.submit(type, {
+      items: [bad('one'), 1, 2, bad('two'), bad('three'), 3, 4, 5, bad('four')],
+    });
     expect(await task.result()).toEqual([undefined, 2, 4, undefined, undefined, 6, 8, 10, undefined]);
     const named = (index: number, message: string): unknown => ({
       index,
@@ -83,13 +85,20 @@ describe('items that fail, where they are skipped,', () => {
     const task = await tasks.submit('each', { items });
     expect(await task.result()).toEqual([0, 0, undefined, 0, 10]);
     expect([runs.arrivals, twice.arrivals, ever.arrivals]).toEqual([2, 3, 3]);
-    expect(task.record.failedItems).toMatchObject({ count: 1, items: [{ index: 2, error: { message: 'failed 3 times' } }] });
+    expect(task.record.failedItems).toMatchObject({
+      count: 1,
+      items: [{ index: 2, error: { message: 'failed 3 times' } }],
+    });
   });
 
   it('for good are not tried again, though their neighbours are', async () => {
     const tries = new Gate();
     const { tasks } = createPolicyManager({ ...skip, retries: 2, backoff: () => 0, chunk: { min: 3 } });
-    const items: Parcel[] = [{ permanent: 'never' }, { fails: tries.buffer, times: 1, how: 'throw' }, { permanent: 'no' }];
+    const items: Parcel[] = [
+      { permanent: 'never' },
+      { fails: tries.buffer, times: 1, how: 'throw' },
+      { permanent: 'no' },
+    ];
     const task = await tasks.submit('each', { items });
     expect(await task.result()).toEqual([undefined, 0, undefined]);
     expect(tries.arrivals).toBe(2);
@@ -150,7 +159,9 @@ describe('items that fail, where they are skipped,', () => {
       fc.integer({ min: 1, max: 20 }),
       async (type, kinds, min) => {
         const { tasks } = managers[min - 1] as (typeof managers)[0];
-        const items = kinds.map((kind, at): Parcel => (kind === 'fine' ? at : kind === 'throws' ? bad() : { unclonable: true }));
+        const items = kinds.map((kind, at): Parcel =>
+          kind === 'fine' ? at : kind === 'throws' ? bad() : { unclonable: true },
+        );
         const task = await tasks.submit(type as 'each', { items });
         expect(await task.result()).toEqual(kinds.map((kind, at) => (kind === 'fine' ? at * 2 : undefined)));
         expect(task.record.failedItems.items.map(({ index }) => index)).toEqual(

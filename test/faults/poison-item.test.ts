@@ -53,6 +53,8 @@ describe.each(['each', 'run'] as const)('an item of `%s` that kills its thread',
     await tasks.ready();
     const task = await tasks.submit(type, { items: withKillers(64, [40]) });
     expect(await task.result()).toEqual(doubled(64, [40]));
+    // The last one starts as the task settles.
+    await turn();
     // The first; one for each death: at once where `each` counts, by halving with `run`; two of the item alone.
     expect(started.count).toBe(type === 'each' ? 1 + 1 + 2 : 1 + 6 + 2);
   });
@@ -104,7 +106,9 @@ describe('items that kill their threads', () => {
     const { tasks } = createPolicyManager({ onItemError: 'skip', chunk: { min: 6 } });
     await fc.assert(
       fc.asyncProperty(kinds, fc.constantFrom('each', 'run'), async (given, type) => {
-        const items = given.map((kind, at): Parcel => (kind === 'fine' ? at : kind === 'kills' ? killer : { throw: 'x' }));
+        const items = given.map((kind, at): Parcel =>
+          kind === 'fine' ? at : kind === 'kills' ? killer : { throw: 'x' },
+        );
         const task = await tasks.submit(type as 'each', { items });
         expect(await task.result()).toEqual(given.map((kind, at) => (kind === 'fine' ? at * 2 : undefined)));
         expect(task.record.failedItems.items.map(({ index, error }) => [index, error.code])).toEqual(

@@ -62,12 +62,21 @@ describe('a task in one piece that failed', () => {
     const attempts = new Gate();
     const { tasks } = createPolicyManager({ retries: 5, backoff: (attempt) => (attempt === 2 ? Infinity : 0) });
     const task = await tasks.submit('flaky', { input: { attempts: attempts.buffer, failures: 9 } });
-    expect(await task.settled()).toMatchObject({ status: 'failed', attempt: 2, error: { message: 'attempt 2 failed' } });
+    expect(await task.settled()).toMatchObject({
+      status: 'failed',
+      attempt: 2,
+      error: { message: 'attempt 2 failed' },
+    });
     expect(attempts.arrivals).toBe(2);
   });
 
   it.each<[string, () => number]>([
-    ['throws', () => { throw new RangeError('no idea'); }],
+    [
+      'throws',
+      () => {
+        throw new RangeError('no idea');
+      },
+    ],
     ['gives NaN', () => Number.NaN],
     ['gives less than nothing', () => -1],
     ['gives a promise', () => Promise.resolve(5) as unknown as number],
@@ -171,7 +180,13 @@ describe('a task in one piece that failed', () => {
 
   it('can not be sent is not tried again', async () => {
     const { tasks } = createPolicyManager({ retries: 3, backoff: () => 0 });
-    const input = { attempts: new Gate().buffer, failures: 0, get how(): never { throw new Error('a getter'); } };
+    const input = {
+      attempts: new Gate().buffer,
+      failures: 0,
+      get how(): never {
+        throw new Error('a getter');
+      },
+    };
     const task = await tasks.submit('flaky', { input });
     expect(await task.settled()).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'UNSERIALIZABLE' } });
   });

@@ -11,7 +11,9 @@ const MANY = 20;
 async function waiting(count: number) {
   const { tasks, clock } = createPolicyManager({}, { threads: { max: 1 } });
   tasks.pause();
-  const handles = await Promise.all(Array.from({ length: count }, (_, meta) => tasks.submit('fault', { input: echo, meta })));
+  const handles = await Promise.all(
+    Array.from({ length: count }, (_, meta) => tasks.submit('fault', { input: echo, meta })),
+  );
   return { tasks, clock, handles };
 }
 
@@ -58,7 +60,9 @@ describe('hooks', () => {
   it('that are slow give way after each few milliseconds: a batch goes on between them', async () => {
     const gate = new Gate();
     const { tasks, clock } = createPolicyManager({ parallelism: 1, chunk: { max: 1 } });
-    const batch = await tasks.submit('each', { items: [{ gate: gate.buffer }, ...Array.from({ length: 30 }, () => 1)] });
+    const batch = await tasks.submit('each', {
+      items: [{ gate: gate.buffer }, ...Array.from({ length: 30 }, () => 1)],
+    });
     await gate.arrived();
     tasks.pause();
     const handles = await Promise.all(Array.from({ length: 100 }, () => tasks.submit('fault', { input: echo })));
