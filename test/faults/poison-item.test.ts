@@ -1,5 +1,4 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Worker } from 'node:worker_threads';
 import * as fc from 'fast-check';
 import { TaskManager, taskModule, taskType } from 'treadle';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -18,7 +17,7 @@ const doubled = (count: number, holes: readonly number[]): unknown[] =>
 /** Counts the threads that are started until the test ends. */
 function startedThreads(): { count: number } {
   const started = { count: 0 };
-  const count = (_: Worker): void => void started.count++;
+  const count = (): void => void started.count++;
   process.on('worker', count);
   onTestFinished(() => void process.off('worker', count));
   return started;

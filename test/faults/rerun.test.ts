@@ -11,7 +11,7 @@ const keep = { keepInput: 'failed' } as const;
 const skip = { ...keep, onItemError: 'skip' } as const;
 /** Fails the first time. */
 const once = (): Parcel => ({ fails: new Gate().buffer, times: 1, how: 'throw' });
-const settled = async (task: Promise<TaskHandle<unknown>>): Promise<SettledRecord> => (await task).settled();
+const settled = async (task: Promise<TaskHandle>): Promise<SettledRecord> => (await task).settled();
 
 describe('a task that failed', () => {
   it('is run again as a new task with the same input, and what it was submitted with', async () => {
