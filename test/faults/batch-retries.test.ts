@@ -253,3 +253,17 @@ describe('a finish that failed', () => {
     expect(tries.arrivals).toBe(1);
   });
 });
+
+describe('a batch that was cancelled before a thread had begun it', () => {
+  it.fails('has nothing to clean up', async () => {
+    const cleaned = new Gate();
+    const { tasks } = createPolicyManager();
+    const running = next(tasks, 'running');
+    const task = await tasks.submit('stages', { input: { cleaned: cleaned.buffer }, items: [1] });
+    await running;
+    // Its thread has to load the module first.
+    task.cancel();
+    expect((await task.settled()).status).toBe('cancelled');
+    expect(cleaned.arrivals).toBe(0);
+  });
+});

@@ -152,6 +152,22 @@ describe('items that fail, where they are skipped,', () => {
     expect(record.progress.fraction).toBeLessThan(1);
   });
 
+  it.fails('are not counted twice by who hears that the task is cancelled', async () => {
+    const gates = [new Gate(), new Gate()];
+    const { tasks } = createPolicyManager({ ...skip, parallelism: 1, chunk: { min: 10, max: 10, targetMs: 10_000 } });
+    const done = (gate: Gate | undefined): Parcel[] => [...Array.from({ length: 9 }, () => 1), { gate: (gate as Gate).buffer }];
+    const task = await tasks.submit('each', { items: [...done(gates[0]), ...done(gates[1]).toReversed()] });
+    await gates[0]?.arrived();
+    expect(task.record.progress.itemsDone).toBe(9);
+    gates[0]?.open();
+    await gates[1]?.arrived();
+    const heard = new Promise((resolve) => void tasks.once('cancelling', ({ progress }) => resolve(progress)));
+    task.cancel();
+    gates[1]?.open();
+    expect(await heard).toMatchObject({ itemsDone: 10, fraction: 0.5 });
+    expect((await task.settled()).progress.fraction).toBe(0.5);
+  });
+
   it('are exactly those that fail, whichever they are and however they are cut', async () => {
     const property = fc.asyncProperty(
       fc.constantFrom('each', 'run'),
