@@ -2,6 +2,7 @@ import { TaskManager, taskModule, taskType } from 'treadle';
 import { describe, expect, it } from 'vitest';
 import {
   type BadValue,
+  NO_DURATION,
   NO_FUNCTION,
   NO_INTEGER,
   NO_KEY,
@@ -43,6 +44,8 @@ describe('submit refuses', () => {
         ['5 (number)', 5],
       ],
       onSettled: NO_FUNCTION,
+      timeoutMs: NO_DURATION,
+      expiresInMs: NO_DURATION,
     }),
   )('%s: %s', async (key, shown, value) => {
     const { submit, unchanged } = await oneWaiting();
@@ -129,6 +132,41 @@ describe('submit refuses', () => {
     expect(await (await tasks.submit('fault', { input: { action: 'echo', value: 1 }, resourceId: 'x' })).result()).toBe(
       1,
     );
+  });
+});
+
+describe('rerun refuses', () => {
+  it.each(
+    rows({
+      onlyFailedItems: [
+        ['1 (number)', 1],
+        ['"yes" (string)', 'yes'],
+        ['null', null],
+      ],
+      owner: [...NO_KEY, ['undefined', undefined]],
+    }),
+  )('%s: %s', async (key, shown, value) => {
+    const { tasks, waiting, unchanged } = await oneWaiting();
+    await expectRefused(() => tasks.rerun(waiting.id, untyped({ [key]: value })), key, shown);
+    unchanged();
+  });
+
+  it.each(NO_OBJECT)('options that are none: %s', async (shown, options) => {
+    const { tasks, waiting, unchanged } = await oneWaiting();
+    await expectRefused(() => tasks.rerun(waiting.id, untyped(options)), 'rerun options', shown);
+    unchanged();
+  });
+
+  it('a key that it does not know', async () => {
+    const { tasks, waiting, unchanged } = await oneWaiting();
+    await expectRefused(() => tasks.rerun(waiting.id, untyped({ items: [1] })), 'rerun options', '`items`');
+    unchanged();
+  });
+
+  it.each([['undefined', undefined], ...NO_NAME] as BadValue[])('an id that is none: %s', async (shown, id) => {
+    const { tasks, unchanged } = await oneWaiting();
+    await expectRefused(() => tasks.rerun(untyped(id)), 'id', shown);
+    unchanged();
   });
 });
 

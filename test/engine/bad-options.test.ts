@@ -48,9 +48,12 @@ describe('the constructor refuses', () => {
       'history.max': [NEGATIVE, ...NO_INTEGER],
       'history.completedTtlMs': NO_DURATION,
       'history.failedTtlMs': NO_DURATION,
+      'history.inputBytes': [NEGATIVE, ...NO_INTEGER],
       cancelGraceMs: NO_DURATION,
+      reconcileEveryMs: [ZERO, ...NO_DURATION],
       clock: [...NO_OBJECT, ['an object (Object)', {}], ['an object (Object)', { now: () => 0 }]],
       id: [...NO_FUNCTION, ['"abc" (string)', 'abc']],
+      random: [...NO_FUNCTION, ['0.5 (number)', 0.5]],
     }),
   )('%s: %s', async (path, shown, value) => {
     await expectRefused(() => construct({ types: testTypes(), ...nested(path, value) }), path, shown);
@@ -105,7 +108,22 @@ describe('taskType refuses', () => {
   it.each(
     rows({
       timeoutMs: NO_DURATION,
+      expiresInMs: NO_DURATION,
+      heartbeatTimeoutMs: NO_DURATION,
       retries: [NEGATIVE, ...NO_INTEGER],
+      backoff: NO_OBJECT,
+      'backoff.baseMs': [...NO_DURATION, ['Infinity (number)', Infinity]],
+      'backoff.maxMs': [...NO_DURATION, ['Infinity (number)', Infinity]],
+      onItemError: [
+        ['"ignore" (string)', 'ignore'],
+        ['true (boolean)', true],
+        ['null', null],
+      ],
+      keepInput: [
+        ['"always" (string)', 'always'],
+        ['true (boolean)', true],
+        ['null', null],
+      ],
       parallelism: [ZERO, NEGATIVE, ...NO_INTEGER],
       concurrency: [ZERO, NEGATIVE, ...NO_INTEGER],
       chunk: NO_OBJECT,
@@ -152,6 +170,7 @@ describe('taskType refuses', () => {
   it('a key that it does not know', async () => {
     await expectRefused(() => taskType(module, untyped({ timeout: 5 })), 'to have only', '`timeout`');
     await expectRefused(() => taskType(module, untyped({ chunk: { size: 5 } })), 'chunk', '`size`');
+    await expectRefused(() => taskType(module, untyped({ backoff: { factor: 2 } })), 'backoff', '`factor`');
   });
 
   it.each(NO_OBJECT)('a policy that is none: %s', async (shown, policy) => {
