@@ -92,7 +92,10 @@ describe('a breaker', () => {
   });
 
   it('never lets two through in one break, nor makes anybody wait for more than 30 s', () => {
-    const event = fc.record({ afterMs: fc.nat(8_000), what: fc.constantFrom('ask', 'ask', 'module', 'death', 'success') });
+    const event = fc.record({
+      afterMs: fc.nat(8_000),
+      what: fc.constantFrom('ask', 'ask', 'module', 'death', 'success'),
+    });
     fc.assert(
       fc.property(fc.array(event, { maxLength: 200 }), (events) => {
         const breaker = new Breaker();
@@ -102,10 +105,16 @@ describe('a breaker', () => {
         let lastProbeMs = -Infinity;
         for (const { afterMs, what } of events) {
           nowMs += afterMs;
-          if (what === 'success') [modules, deaths, lastProbeMs] = (breaker.succeeded(), [0, 0, -Infinity]);
-          else if (what === 'module') (modules++, breaker.failed(failure('TASK_MODULE_FAILED'), nowMs));
-          else if (what === 'death') (deaths++, breaker.failed(failure('WORKER_EXITED'), nowMs));
-          else {
+          if (what === 'success') {
+            breaker.succeeded();
+            [modules, deaths, lastProbeMs] = [0, 0, -Infinity];
+          } else if (what === 'module') {
+            modules++;
+            breaker.failed(failure('TASK_MODULE_FAILED'), nowMs);
+          } else if (what === 'death') {
+            deaths++;
+            breaker.failed(failure('WORKER_EXITED'), nowMs);
+          } else {
             const refusal = breaker.refusal(task, nowMs);
             const mayBeOpen = modules >= 5 || deaths >= 20;
             if (refusal !== null) {

@@ -41,7 +41,11 @@ it('gives each chunk out once, not before its time, first those that were due fi
           due.push(...over.map((entry) => entry.from));
           expectTold += over.length;
         }
-        expect([queue.size, queue.waiting, queue.due]).toEqual([waiting.length + due.length, waiting.length, due.length]);
+        expect([queue.size, queue.waiting, queue.due]).toEqual([
+          waiting.length + due.length,
+          waiting.length,
+          due.length,
+        ]);
         expect(clock.timers).toBe(waiting.length);
       }
       expect(told).toBe(expectTold);

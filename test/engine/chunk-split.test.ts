@@ -22,7 +22,9 @@ const chunk = (from: number, to: number, more: Partial<Chunk> = {}): Chunk => ({
 /** A chunk of at least two items, and one of them. */
 const several = fc
   .tuple(fc.nat(1_000), fc.integer({ min: 2, max: 300 }))
-  .chain(([from, count]) => fc.tuple(fc.constant(chunk(from, from + count)), fc.integer({ min: from, max: from + count - 1 })));
+  .chain(([from, count]) =>
+    fc.tuple(fc.constant(chunk(from, from + count)), fc.integer({ min: from, max: from + count - 1 })),
+  );
 
 function isTiling(parts: readonly Chunk[], { from, to }: Chunk): void {
   expect(parts.every((part) => Number.isInteger(part.from) && part.to > part.from)).toBe(true);

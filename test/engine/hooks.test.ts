@@ -26,33 +26,40 @@ describe('hooks', () => {
   it('are each called once for each task, in order, whatever they cost and whenever their turns come', () => {
     const firing = fc.record({ own: fc.nat(2), ofType: fc.boolean(), turns: fc.nat(2), late: fc.boolean() });
     fc.assert(
-      fc.property(fc.array(firing, { maxLength: 20 }), fc.array(fc.nat(8), { minLength: 1 }), fc.nat(3), (all, costs, ofAll) => {
-        const { clock, hooks, turns, turn, errors } = turned();
-        const called: string[] = [];
-        const expected: string[] = [];
-        const hook = (who: string): SettledHook => ({ id }) => {
-          called.push(`${who} of ${id}`);
-          clock.advance(costs[called.length % costs.length] as number);
-        };
-        for (let at = 0; at < ofAll; at++) hooks.add(hook(`all ${at}`));
-        for (const [at, { own, ofType, turns: passing, late }] of all.entries()) {
-          const id = `task ${at}`;
-          const ofTask = Array.from({ length: own }, (_, index) => hook(`own ${index}`));
-          expected.push(...ofTask.map((_, index) => `own ${index} of ${id}`));
-          if (ofType) expected.push(`type of ${id}`);
-          expected.push(...Array.from({ length: ofAll }, (_, index) => `all ${index} of ${id}`));
-          hooks.fire(record(id), ofTask, ofType ? hook('type') : null);
-          for (let pass = 0; pass < passing; pass++) turn();
-          if (late) hooks.catchUp();
-          expect(called).toEqual(expected.slice(0, called.length));
-          expect(hooks.due).toBe(expected.length - called.length);
-          // Whatever is due has a turn coming.
-          if (hooks.due > 0) expect(turns.length).toBeGreaterThan(0);
-        }
-        while (hooks.due > 0) turn();
-        expect(called).toEqual(expected);
-        expect(errors).toEqual([]);
-      }),
+      fc.property(
+        fc.array(firing, { maxLength: 20 }),
+        fc.array(fc.nat(8), { minLength: 1 }),
+        fc.nat(3),
+        (all, costs, ofAll) => {
+          const { clock, hooks, turns, turn, errors } = turned();
+          const called: string[] = [];
+          const expected: string[] = [];
+          const hook =
+            (who: string): SettledHook =>
+            ({ id }) => {
+              called.push(`${who} of ${id}`);
+              clock.advance(costs[called.length % costs.length] as number);
+            };
+          for (let at = 0; at < ofAll; at++) hooks.add(hook(`all ${at}`));
+          for (const [at, { own, ofType, turns: passing, late }] of all.entries()) {
+            const id = `task ${at}`;
+            const ofTask = Array.from({ length: own }, (_, index) => hook(`own ${index}`));
+            expected.push(...ofTask.map((_, index) => `own ${index} of ${id}`));
+            if (ofType) expected.push(`type of ${id}`);
+            expected.push(...Array.from({ length: ofAll }, (_, index) => `all ${index} of ${id}`));
+            hooks.fire(record(id), ofTask, ofType ? hook('type') : null);
+            for (let pass = 0; pass < passing; pass++) turn();
+            if (late) hooks.catchUp();
+            expect(called).toEqual(expected.slice(0, called.length));
+            expect(hooks.due).toBe(expected.length - called.length);
+            // Whatever is due has a turn coming.
+            if (hooks.due > 0) expect(turns.length).toBeGreaterThan(0);
+          }
+          while (hooks.due > 0) turn();
+          expect(called).toEqual(expected);
+          expect(errors).toEqual([]);
+        },
+      ),
     );
   });
 
@@ -76,16 +83,23 @@ describe('hooks', () => {
   it('of a task that settles in the middle of a call come after all others that are due', () => {
     const { hooks } = turned();
     const called: string[] = [];
-    const note = (what: string): SettledHook => () => void called.push(what);
-    hooks.fire(record('a'), [
-      () => {
-        called.push('outer begins');
-        hooks.fire(record('b'), [note('inner')], null);
-        expect(hooks.catchUp()).toBe(0);
-        called.push('outer ends');
-      },
-      note('second'),
-    ], null);
+    const note =
+      (what: string): SettledHook =>
+      () =>
+        void called.push(what);
+    hooks.fire(
+      record('a'),
+      [
+        () => {
+          called.push('outer begins');
+          hooks.fire(record('b'), [note('inner')], null);
+          expect(hooks.catchUp()).toBe(0);
+          called.push('outer ends');
+        },
+        note('second'),
+      ],
+      null,
+    );
     expect(called).toEqual(['outer begins', 'outer ends', 'second', 'inner']);
   });
 

@@ -8,9 +8,10 @@ const range: fc.Arbitrary<IndexRange> = fc
   .map(([a, b]) => ({ from: Math.min(a, b), to: Math.max(a, b) + 1 }));
 const ranges = fc.array(range, { maxLength: 12 });
 
-const indexes = (of: readonly IndexRange[]): number[] => [
-  ...new Set(of.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, at) => from + at))),
-].toSorted((a, b) => a - b);
+const indexes = (of: readonly IndexRange[]): number[] =>
+  [...new Set(of.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, at) => from + at)))].toSorted(
+    (a, b) => a - b,
+  );
 
 it('ranges that are merged cover the same indexes, in order, apart from each other', () => {
   fc.assert(

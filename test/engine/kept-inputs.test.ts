@@ -60,7 +60,14 @@ describe('kept inputs', () => {
   });
 
   it.each<[string, unknown]>([
-    ['that throws when it is looked at', { get input(): never { throw new Error('no'); } }],
+    [
+      'that throws when it is looked at',
+      {
+        get input(): never {
+          throw new Error('no');
+        },
+      },
+    ],
     ['deeper than the stack', Array.from({ length: 200_000 }).reduce<unknown>((inner) => [inner], [])],
     ['as large as its buffer', new Float64Array(1_000)],
   ])('refuse an input %s', (_, input) => {

@@ -9,13 +9,11 @@ interface Piece {
 }
 
 /** Pieces that follow each other, in any order; some of them skipped, some missing at the end. */
-const pieces = fc
-  .array(fc.tuple(fc.integer({ min: 1, max: 6 }), fc.boolean()), { maxLength: 15 })
-  .chain((cuts) => {
-    let from = 0;
-    const all = cuts.map(([count, skipped]): Piece => ({ from: (from += count) - count, count, skipped }));
-    return fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length }));
-  });
+const pieces = fc.array(fc.tuple(fc.integer({ min: 1, max: 6 }), fc.boolean()), { maxLength: 15 }).chain((cuts) => {
+  let from = 0;
+  const all = cuts.map(([count, skipped]): Piece => ({ from: (from += count) - count, count, skipped }));
+  return fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length }));
+});
 
 function fill(order: readonly Piece[], valueOf: (piece: Piece) => unknown): Parts {
   const parts = new Parts();
@@ -36,7 +34,9 @@ describe('what chunks returned', () => {
         const total = all.reduce((sum, { count }) => sum + count, 0);
         expect(parts.items).toBe(total);
         expect(parts.flat()).toEqual(
-          all.flatMap((piece) => (piece.skipped ? Array.from({ length: piece.count }, () => undefined) : values(piece))),
+          all.flatMap((piece) =>
+            piece.skipped ? Array.from({ length: piece.count }, () => undefined) : values(piece),
+          ),
         );
       }),
     );
@@ -56,7 +56,11 @@ describe('what chunks returned', () => {
       fc.property(pieces, fc.nat(5), fc.nat(3), ([all, order], more, missing) => {
         const there = order.slice(0, Math.max(0, order.length - missing));
         const total = all.reduce((sum, { count }) => sum + count, 0) + more;
-        const done = new Set(there.filter(({ skipped }) => !skipped).flatMap(({ from, count }) => Array.from({ length: count }, (_, at) => from + at)));
+        const done = new Set(
+          there
+            .filter(({ skipped }) => !skipped)
+            .flatMap(({ from, count }) => Array.from({ length: count }, (_, at) => from + at)),
+        );
         const undone = fill(there, values).undone(total);
         expect(undone.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, at) => from + at))).toEqual(
           Array.from({ length: total }, (_, at) => at).filter((at) => !done.has(at)),

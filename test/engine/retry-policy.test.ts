@@ -6,8 +6,12 @@ import { type Backoff, Retries, resolveBackoff } from '../../dist/engine/retry-p
 const failure = (code: TreadleErrorCode = 'TASK_FAILED', details?: Record<string, unknown>): TreadleError =>
   new TreadleError(code, 'it failed', { details });
 
-const retries = (max: number, backoff?: Backoff, random = (): number => 0.5, onError: (error: unknown) => void = () => {}) =>
-  new Retries({ retries: max, retryDelay: resolveBackoff('backoff', backoff) }, random, onError);
+const retries = (
+  max: number,
+  backoff?: Backoff,
+  random = (): number => 0.5,
+  onError: (error: unknown) => void = () => {},
+) => new Retries({ retries: max, retryDelay: resolveBackoff('backoff', backoff) }, random, onError);
 
 const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const milliseconds = fc.double({ min: 0, max: 1e6, noNaN: true });
@@ -51,10 +55,20 @@ describe('the wait before a retry', () => {
     ['a string', () => '5'],
     ['a bigint', () => 5n],
     ['a promise', () => Promise.resolve(5)],
-    ['an error', () => { throw new RangeError('no idea'); }],
+    [
+      'an error',
+      () => {
+        throw new RangeError('no idea');
+      },
+    ],
   ])('is the default where a function gives %s, and that is told', (_, give) => {
     const told: unknown[] = [];
-    const policy = retries(9, give as () => number, () => 0.5, (error) => told.push(error));
+    const policy = retries(
+      9,
+      give as () => number,
+      () => 0.5,
+      (error) => told.push(error),
+    );
     expect(policy.delayMs(3, failure())).toBe(400);
     expect(told).toEqual([expect.any(Error)]);
   });

@@ -155,7 +155,10 @@ describe('items that fail, where they are skipped,', () => {
   it.fails('are not counted twice by who hears that the task is cancelled', async () => {
     const gates = [new Gate(), new Gate()];
     const { tasks } = createPolicyManager({ ...skip, parallelism: 1, chunk: { min: 10, max: 10, targetMs: 10_000 } });
-    const done = (gate: Gate | undefined): Parcel[] => [...Array.from({ length: 9 }, () => 1), { gate: (gate as Gate).buffer }];
+    const done = (gate: Gate | undefined): Parcel[] => [
+      ...Array.from({ length: 9 }, () => 1),
+      { gate: (gate as Gate).buffer },
+    ];
     const task = await tasks.submit('each', { items: [...done(gates[0]), ...done(gates[1]).toReversed()] });
     await gates[0]?.arrived();
     expect(task.record.progress.itemsDone).toBe(9);
@@ -224,7 +227,7 @@ describe('an item that fails, where that fails the task,', () => {
     const { tasks } = createPolicyManager({ parallelism: 1, chunk: { min: 3, max: 3 } });
     const task = await tasks.submit('each', { items: [0, 1, 2, 3, untyped({ fifth: () => 1 }), 5] });
     const error: unknown = await task.result().catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: 'UNSERIALIZABLE', message: expect.stringContaining('4') as string });
+    expect(error).toMatchObject({ code: 'UNSERIALIZABLE' });
     expect((error as Error).message.replace(task.id, '')).toMatch(/\b4\b.*fifth/);
   });
 });
