@@ -120,7 +120,7 @@ describe('items that kill their threads', () => {
     );
   });
 
-  it.each([Number.NaN, 3, 1e9])('are found though the items say %d of their own progress', async (progress) => {
+  it.each([Number.NaN, 3])('are found though the items say %d of their own progress', async (progress) => {
     const { tasks } = createPolicyManager({ onItemError: 'skip', chunk: { min: 8 } });
     const task = await tasks.submit('stages', { input: { progress }, items: withKillers(8, [5]) });
     expect(await task.result()).toEqual([0, 2, 4, 6, 8, 12, 14]);
