@@ -3,20 +3,23 @@ import type { TaskEvents } from './events.js';
 import { type ThrownMessage, reviveThrown, serializeThrown } from './protocol.js';
 import { strayWarning } from './task-failure.js';
 import type { Task } from './task.js';
-import type { TaskMessage } from './task-record.js';
+import type { TaskMessage, TaskRecord } from './task-record.js';
 
 /** Tells who listens to a manager. A listener that throws must not stop the engine. */
 export class Announcer {
   readonly #emitter: EventEmitter<TaskEvents>;
+  readonly #recordOf: (task: Task) => TaskRecord;
 
-  constructor(emitter: EventEmitter<TaskEvents>) {
+  /** `recordOf` makes the present record of a task. */
+  constructor(emitter: EventEmitter<TaskEvents>, recordOf: (task: Task) => TaskRecord) {
     this.#emitter = emitter;
+    this.#recordOf = recordOf;
   }
 
   /** The task has come to a new state, or on: the event is named after that. */
   task(event: Exclude<keyof TaskEvents, 'log' | 'listenerError' | 'strayError'>, task: Task): void {
     // Made only for who listens.
-    if (this.#emitter.listenerCount(event) > 0) this.#emit(event, task.snapshot());
+    if (this.#emitter.listenerCount(event) > 0) this.#emit(event, this.#recordOf(task));
   }
 
   messages(task: Task, messages: readonly TaskMessage[]): void {

@@ -160,7 +160,7 @@ export class ChunkRunner implements ContextHost {
     index: number,
     definition: Definition,
   ): Promise<MemberOutcome> {
-    if (!this.control.claim(message.epoch, index)) return { kind: 'stopped' };
+    if (!this.control.claim(message.epoch, index)) return { kind: 'stopped', begun: false };
     if (message.phase === 'load') return { kind: 'returned', value: undefined, done: 0 };
     const context = new WorkerContext(this, message.epoch, index, member, this.#typeOf(message.type).data);
     this.current = context;
@@ -169,7 +169,7 @@ export class ChunkRunner implements ContextHost {
     try {
       return await this.origins.run(origin, () => this.#runPhase(message, member, context, definition));
     } catch (error) {
-      return context.isStop(error) ? { kind: 'stopped' } : threw('TASK_FAILED', error);
+      return context.isStop(error) ? { kind: 'stopped', begun: true } : threw('TASK_FAILED', error);
     } finally {
       context.sendNotes();
       this.current = null;

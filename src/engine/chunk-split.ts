@@ -12,7 +12,8 @@ export function partOf(chunk: Chunk, from: number, to: number): Chunk {
  */
 export function splitChunk(chunk: Chunk, suspect: number | null): Chunk[] {
   const { from, to } = chunk;
-  const cuts = suspect === null ? [from, (from + to) >> 1, to] : [from, suspect, suspect + 1, to];
+  const known = suspect !== null && Number.isInteger(suspect) && suspect >= from && suspect < to;
+  const cuts = known ? [from, suspect, suspect + 1, to] : [from, (from + to) >> 1, to];
   const parts: Chunk[] = [];
   for (let at = 1; at < cuts.length; at++) {
     const [begin, end] = [cuts[at - 1] as number, cuts[at] as number];

@@ -305,9 +305,7 @@ export class Execution {
 
   #onOutcome(chunk: Chunk, outcome: Outcome): void {
     if (outcome.shape !== null) this.type.shape = outcome.shape;
-    this.#ran ||=
-      !(outcome.kind === 'lost' && !outcome.claimed) &&
-      !(outcome.kind === 'threw' && outcome.code === 'TASK_MODULE_FAILED');
+    this.#ran ||= hasRun(outcome);
     this.type.breaker.heard(this.task.identity, outcome, this.#host.clock.monotonic());
     if (chunk.phase === 'cleanup') return this.#onCleanedUp(outcome);
     switch (outcome.kind) {
@@ -371,8 +369,7 @@ export class Execution {
     const several = chunk.to - chunk.from > 1;
     if (items !== null && several && outcome.claimed) {
       // With `each`, what it has counted says at which item it was.
-      const at = chunk.from + outcome.done;
-      return items.split(chunk, this.type.shape?.each === true && at < chunk.to ? at : null);
+      return items.split(chunk, this.type.shape?.each === true ? chunk.from + outcome.done : null);
     }
     const error = errorOfLost(this.task.identity, outcome, items !== null && !several ? chunk.from : null);
     // A batch does not fail because of one death that may have been another's doing.
@@ -531,6 +528,20 @@ export class Execution {
     if (this.stopping) return;
     this.#timeout = error;
     this.stop('timeout');
+  }
+}
+
+/** Whether a thread had begun the work. */
+function hasRun(outcome: Outcome): boolean {
+  switch (outcome.kind) {
+    case 'lost':
+      return outcome.claimed;
+    case 'stopped':
+      return outcome.begun;
+    case 'threw':
+      return outcome.code !== 'TASK_MODULE_FAILED';
+    default:
+      return outcome.kind !== 'unsendable';
   }
 }
 

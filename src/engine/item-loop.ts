@@ -33,7 +33,7 @@ export async function runItems(
   const value = await steps.run?.(items, context, input);
   if (steps.finish === undefined && value !== undefined && !(Array.isArray(value) && value.length === items.length)) {
     const got = Array.isArray(value) ? `an array of ${value.length}` : `a value of type ${typeof value}`;
-    throw new TypeError(
+    return refused(
       `Expected \`run\` to return an array of ${items.length} results, one per item, or nothing; got ${got}`,
     );
   }
@@ -57,13 +57,13 @@ export async function eachItem(
   let stride = 1;
   let untilLook = stride;
   for (const item of items) {
-    if (context.cancelled) return { kind: 'stopped' };
+    if (context.cancelled) return { kind: 'stopped', begun: true };
     let output: unknown;
     try {
       output = each(item, context, input);
       if (isPromise(output)) output = await output;
     } catch (error) {
-      if (context.isStop(error)) return { kind: 'stopped' };
+      if (context.isStop(error)) return { kind: 'stopped', begun: true };
       const [index, done] = [from + outputs.length, outputs.length];
       if (!skips) {
         return { kind: 'threw', code: 'TASK_FAILED', error: serializeThrown(error), item: index, done, value: outputs };

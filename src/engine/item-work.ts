@@ -79,7 +79,13 @@ export class ItemWork {
       else this.#again.add({ ...partOf(chunk, from, to), failures: chunk.failures + 1 }, delayMs);
     }
     this.#skipAll(forGood);
-    if (done < chunk.to - chunk.from) this.#again.add(unbegun(chunk, chunk.from + done));
+    if (done < chunk.to - chunk.from) this.#again.add(this.#rest(chunk, chunk.from + done));
+  }
+
+  /** The items that its time did not suffice for. Where items are skipped, each of them has failed as often as the others. */
+  #rest(chunk: Chunk, from: number): Chunk {
+    const { attempt, failures } = chunk;
+    return this.#skips ? { ...partOf(chunk, from, chunk.to), attempt, failures } : unbegun(chunk, from);
   }
 
   /** Which of them may be tried again. */
@@ -107,8 +113,10 @@ export class ItemWork {
     } else if (!this.#skips || chunk.phase !== 'run' || !OF_AN_ITEM.has(error.code)) {
       return error;
     } else if (chunk.to - chunk.from > 1) {
-      // It was tried as often as it may be: its parts are not, until the item stands alone.
-      for (const part of splitChunk(chunk, null)) this.#again.add({ ...part, failures: chunk.failures });
+      // It was tried as often as it may be: its parts are tried once each, until an item stands alone.
+      for (const part of splitChunk(chunk, null)) {
+        this.#again.add({ ...part, failures: part.to - part.from > 1 ? chunk.failures : 0 });
+      }
     } else {
       this.#skip(chunk);
       this.#task.failedItems.add(chunk.from, error);

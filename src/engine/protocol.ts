@@ -88,7 +88,7 @@ export type MemberOutcome =
       readonly value?: unknown;
     }
   /** It ended early because it was told to, or was never begun. */
-  | { readonly kind: 'stopped' };
+  | { readonly kind: 'stopped'; readonly begun: boolean };
 
 /** An item that failed while the others of its chunk went on. */
 export interface ItemFailure {

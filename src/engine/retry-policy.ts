@@ -93,11 +93,23 @@ export class Retries {
     if (failures < free) return 0;
     let ms: number;
     try {
-      ms = this.#delay(failures + 1, error, this.#random);
+      ms = this.#delay(failures + 1, error, this.#share);
     } catch (thrown) {
       this.#onError(thrown);
-      ms = DEFAULT_DELAY(failures + 1, error, this.#random);
+      ms = DEFAULT_DELAY(failures + 1, error, this.#share);
     }
     return ms === Infinity ? null : ms;
   }
+
+  /** A random share of a wait; half of it where the user's source of randomness fails. */
+  readonly #share = (): number => {
+    try {
+      const share = this.#random();
+      if (share >= 0 && share <= 1) return share;
+      throw invalidArgument('random()', 'a number from 0 to 1', share);
+    } catch (thrown) {
+      this.#onError(thrown);
+      return 0.5;
+    }
+  };
 }

@@ -79,7 +79,7 @@ export class TaskManager<
   readonly #settledCounts: Record<TerminalStatus, number> = { completed: 0, failed: 0, cancelled: 0 };
   readonly #executionHost: ExecutionHost;
   readonly #observer: TaskObserver & HandleHost;
-  readonly #announcer: Announcer = new Announcer(this);
+  readonly #announcer: Announcer = new Announcer(this, (task) => this.#recordOf(task));
   readonly #ticker: ProgressTicker;
   /** The backstop that looks every few seconds for what should have happened by itself; the first submission starts it. */
   readonly reconciler: Reconciler;

@@ -83,7 +83,7 @@ export class ThreadFlight implements Flight {
 
   cancel(): void {
     if (this.#over) return;
-    if (this.#worker === null) return this.#close({ kind: 'stopped', ms: 0, shape: null });
+    if (this.#worker === null) return this.#close({ kind: 'stopped', begun: false, ms: 0, shape: null });
     this.#control.cancel(this.epoch);
     // Work that has not begun is simply taken back; the thread then answers at once.
     if (!this.#control.takeBack(this.epoch, 0)) this.#lane.wake({ cancel: this.epoch });

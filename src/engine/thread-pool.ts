@@ -195,7 +195,7 @@ export class ThreadPool implements Lanes {
 }
 
 /** What became of loading on a lane that left meanwhile. */
-const NOT_WARMED: Outcome = { kind: 'stopped', ms: 0, shape: null };
+const NOT_WARMED: Outcome = { kind: 'stopped', begun: false, ms: 0, shape: null };
 
 function rank(lane: ThreadLane, chunk: Chunk): number {
   if (lane.state === 'broken') return -2;

@@ -54,7 +54,7 @@ describe('a pack', () => {
     const count = { before: () => ran++ };
     const answer = await send({}, [member({ before: takeBack }), member(count), member(count), member(count)]);
     expect(taken).toEqual([false, true, true]);
-    const stopped = { kind: 'stopped' };
+    const stopped = { kind: 'stopped', begun: false };
     expect(outcomesOf(answer, flushed)).toEqual([returned('task 0 done'), stopped, returned('task 2 done'), stopped]);
     expect(ran).toBe(1);
   });
@@ -75,7 +75,13 @@ describe('a pack', () => {
       input: { value: { before: () => ran++ } },
     }));
     const answer = await runner.run({ epoch: next, type: 0, phase: 'run', describe: false, boxMs: 10, members });
-    expect([answer.outcomes, ran]).toEqual([[{ kind: 'stopped' }, { kind: 'stopped' }], 0]);
+    expect([answer.outcomes, ran]).toEqual([
+      [
+        { kind: 'stopped', begun: false },
+        { kind: 'stopped', begun: false },
+      ],
+      0,
+    ]);
   });
 
   it('flushes outcomes early where members take long, counts the flushes, and tells none twice', async () => {

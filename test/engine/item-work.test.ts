@@ -173,7 +173,7 @@ describe('the items of a task', () => {
     });
   });
 
-  it.fails('keep their budget where a chunk that is tried again runs out of its time', () => {
+  it('keep their budget where a chunk that is tried again runs out of its time', () => {
     const of: Given = {
       kinds: ['throws', 'throws'],
       retries: 1,

@@ -73,8 +73,8 @@ describe('a cancel', () => {
       runner.wake({ cancel: epoch() });
       return aborted;
     };
-    expect(await run(asks)).toEqual({ kind: 'stopped' });
-    expect(await run(waits)).toEqual({ kind: 'stopped' });
+    expect(await run(asks)).toEqual({ kind: 'stopped', begun: true });
+    expect(await run(waits)).toEqual({ kind: 'stopped', begun: true });
   });
 
   it('is seen by a signal that is asked for only afterwards', async () => {
@@ -127,7 +127,7 @@ describe('a cancel', () => {
       if (item === 2) made.control.cancel(made.epoch());
     };
     const made = runnerOf(moduleOf(defineBatch({ each })));
-    expect(await made.outcome({}, { from: 0, to: 4, items: [1, 2, 3, 4] })).toEqual({ kind: 'stopped' });
+    expect(await made.outcome({}, { from: 0, to: 4, items: [1, 2, 3, 4] })).toEqual({ kind: 'stopped', begun: true });
     expect(done).toEqual([1, 2]);
   });
 

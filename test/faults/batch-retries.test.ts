@@ -89,7 +89,7 @@ describe('a chunk that failed', () => {
     expect(tries.arrivals).toBe(1);
   });
 
-  it.fails('is not run again when it failed after the cancel, and the task has something to clean up', async () => {
+  it('is not run again when it failed after the cancel, and the task has something to clean up', async () => {
     const [gate, cleaned] = [new Gate(), new Gate()];
     const { tasks } = createPolicyManager(now);
     const input = { cleaned: cleaned.buffer };
@@ -101,7 +101,7 @@ describe('a chunk that failed', () => {
     expect([gate.arrivals, cleaned.arrivals]).toEqual([1, 1]);
   });
 
-  it.fails('does not hold up a cancel for the time it would have waited', async () => {
+  it('does not hold up a cancel for the time it would have waited', async () => {
     const [gate, cleaned] = [new Gate(), new Gate()];
     const { tasks, clock } = createPolicyManager({ retries: 1, backoff: () => 60_000 });
     onTestFinished(() => clock.advance(60_000));
@@ -114,7 +114,7 @@ describe('a chunk that failed', () => {
     expect(task.record.status).toBe('cancelled');
   });
 
-  it.fails('or ran out of its time box, is not gone on with after the cancel', async () => {
+  it('or ran out of its time box, is not gone on with after the cancel', async () => {
     const [gate, cleaned, runs] = [new Gate(), new Gate(), new Gate()];
     const { tasks } = createPolicyManager({ chunk: { targetMs: 1, min: 2 } });
     const items: Parcel[] = [{ gate: gate.buffer, workMs: 10 }, counted(runs)];
@@ -128,7 +128,7 @@ describe('a chunk that failed', () => {
 });
 
 describe('a batch that was cancelled before a thread had begun it', () => {
-  it.fails('has nothing to clean up', async () => {
+  it('has nothing to clean up', async () => {
     const cleaned = new Gate();
     const { tasks } = createPolicyManager();
     const running = next(tasks, 'running');
