@@ -73,6 +73,8 @@ export class ThreadLane implements FlightLane {
   #stopRetry: StopTimer | null = null;
   #onRetired: (() => void) | null = null;
   #ending: Promise<void> | null = null;
+  /** Resolves when a thread that ended by itself is gone. */
+  #exiting: Promise<void> | null = null;
   #closed: Promise<void> | null = null;
 
   constructor(options: ThreadLaneOptions) {
@@ -233,6 +235,7 @@ export class ThreadLane implements FlightLane {
     this.#pool = null;
     this.#becomeBooting();
     await pool?.destroy();
+    await this.#exiting;
     this.#forgetThread();
     if (becomes === 'booting' && this.#closed === null && !this.#isLeaving) return this.boot();
     this.state = becomes === 'booting' ? 'cold' : becomes;
@@ -351,16 +354,26 @@ export class ThreadLane implements FlightLane {
     void left.then(() => flight.lose(end));
   }
 
-  /** The thread ended, in whatever way. Where it had never come up, the next one may fare no better. */
+  /** The thread ends, in whatever way. */
   #onThreadGone(pool: Piscina): void {
     if (this.#pool !== pool) return;
     const wasUp = this.#wakePort !== null;
+    const worker = this.#worker;
     this.#pool = null;
     this.#forgetThread();
     this.#onRetired?.();
     this.#becomeBooting();
+    this.#exiting = this.#startNext(worker, wasUp);
+    this.#options.onChange();
+  }
+
+  /** Starts another thread when the last one is really gone: there are never two. */
+  async #startNext(last: Worker | null, wasUp: boolean): Promise<void> {
+    if (last !== null) await exitOf(last);
+    if (this.#closed !== null || this.#ending !== null || this.#pool !== null) return;
     if (this.#isLeaving) this.state = 'cold';
     else if (wasUp) this.boot();
+    // Where the last one had never come up, the next one may fare no better.
     else this.#bootFailed();
     this.#options.onChange();
   }
