@@ -1,7 +1,7 @@
 import { Deserializer, getHeapStatistics } from 'node:v8';
 import { whereUnclonable } from './cloneable.js';
 import { ControlBlock } from './control-block.js';
-import { type BatchDefinition, type TaskDefinition, isDefinition } from './define-task.js';
+import { type Awaitable, type BatchDefinition, type TaskDefinition, isDefinition } from './define-task.js';
 import { eachItem, itemsOf, planned, runItems } from './item-loop.js';
 import { refused, surelyCloneable, threw, threwMessage } from './member-outcome.js';
 import { type Origin, Origins } from './origins.js';
@@ -18,7 +18,7 @@ import {
   type WorkerBoot,
   serializeThrown,
 } from './protocol.js';
-import { WarmThings } from './warm-things.js';
+import { WarmThings, isPromise } from './warm-things.js';
 import { type ContextHost, WorkerContext } from './worker-context.js';
 
 type Definition = TaskDefinition<unknown, unknown> | BatchDefinition<unknown, unknown, unknown>;
@@ -50,7 +50,7 @@ export class ChunkRunner implements ContextHost {
   async run(message: ChunkMessage): Promise<ChunkAnswer> {
     this.#epoch = message.epoch;
     this.#flushes = 0;
-    // In one function: promises cost more since they carry their origin along.
+    // Promises are made only where the work makes some: each carries its origin along, which costs more than small work.
     try {
       const outcomes: (MemberOutcome | undefined)[] = [];
       let definition: Definition;
@@ -67,7 +67,8 @@ export class ChunkRunner implements ContextHost {
       const startedAt = performance.now();
       let flushedAt = startedAt;
       for (const [index, member] of message.members.entries()) {
-        const outcome = await this.#runMember(message, member, index, definition);
+        const running = this.#runMember(message, member, index, definition);
+        const outcome = isPromise(running) ? await running : running;
         outcomes[index] = outcome;
         if (!surelyCloneable(outcome)) {
           this.#flushOne(index, outcome);
@@ -154,52 +155,68 @@ export class ChunkRunner implements ContextHost {
     }
   }
 
-  async #runMember(
+  #runMember(
     message: ChunkMessage,
     member: MemberMessage,
     index: number,
     definition: Definition,
-  ): Promise<MemberOutcome> {
+  ): Awaitable<MemberOutcome> {
     if (!this.control.claim(message.epoch, index)) return { kind: 'stopped', begun: false };
     if (message.phase === 'load') return { kind: 'returned', value: undefined, done: 0 };
     const context = new WorkerContext(this, message.epoch, index, member, this.#typeOf(message.type).data);
     this.current = context;
     const origin = this.#originOf(message.type, member.taskId);
     this.origins.begin(origin);
+    let outcome: Awaitable<MemberOutcome>;
     try {
-      return await this.origins.run(origin, () => this.#runPhase(message, member, context, definition));
+      outcome = this.origins.run(origin, () => this.#runPhase(message, member, context, definition));
     } catch (error) {
-      return context.isStop(error) ? { kind: 'stopped', begun: true } : threw('TASK_FAILED', error);
+      outcome = outcomeOfThrown(context, error);
+    }
+    if (isPromise(outcome)) return this.#awaitMember(context, outcome);
+    this.#endMember(context);
+    return outcome;
+  }
+
+  async #awaitMember(context: WorkerContext, outcome: Promise<MemberOutcome>): Promise<MemberOutcome> {
+    try {
+      return await outcome;
+    } catch (error) {
+      return outcomeOfThrown(context, error);
     } finally {
-      context.sendNotes();
-      this.current = null;
-      this.origins.end();
+      this.#endMember(context);
     }
   }
 
-  async #runPhase(
+  #endMember(context: WorkerContext): void {
+    context.sendNotes();
+    this.current = null;
+    this.origins.end();
+  }
+
+  #runPhase(
     message: ChunkMessage,
     member: MemberMessage,
     context: WorkerContext,
     definition: Definition,
-  ): Promise<MemberOutcome> {
+  ): Awaitable<MemberOutcome> {
     const input = this.#decode(member.taskId, member.input);
     if (definition.kind === 'task') {
       if (message.phase === 'cleanup') return { kind: 'returned', value: undefined, done: 0 };
       if (member.to > member.from || message.phase === 'finish')
         return refused('Expected no `items`: this task type is made by defineTask and takes an `input`');
-      return { kind: 'returned', value: await definition.run(input, context), done: 0 };
+      return whenThere(definition.run(input, context), returned);
     }
     const { steps } = definition;
     switch (message.phase) {
       case 'plan': {
         if (steps.plan === undefined) return refused('Expected `items`: the module of this task type has no `plan`');
-        return planned(await steps.plan(input, context));
+        return whenThere(steps.plan(input, context), planned);
       }
       case 'finish':
-        return { kind: 'returned', value: await steps.finish?.(member.parts ?? [], context, input), done: 0 };
+        return whenThere(steps.finish?.(member.parts ?? [], context, input), returned);
       case 'cleanup':
-        return { kind: 'returned', value: await steps.cleanup?.(context, input), done: 0 };
+        return whenThere(steps.cleanup?.(context, input), returned);
       default:
         return steps.each === undefined
           ? runItems(steps, itemsOf(member), context, input)
@@ -265,4 +282,17 @@ function shapeOf(definition: Definition): ModuleShape {
     finish: finish !== undefined,
     cleanup: cleanup !== undefined,
   };
+}
+
+function returned(value: unknown): MemberOutcome {
+  return { kind: 'returned', value, done: 0 };
+}
+
+function outcomeOfThrown(context: WorkerContext, error: unknown): MemberOutcome {
+  return context.isStop(error) ? { kind: 'stopped', begun: true } : threw('TASK_FAILED', error);
+}
+
+/** What is made of a value, at once where it is there already. */
+function whenThere(value: unknown, make: (value: unknown) => MemberOutcome): Awaitable<MemberOutcome> {
+  return isPromise(value) ? Promise.resolve(value).then(make) : make(value);
 }

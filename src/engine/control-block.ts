@@ -26,6 +26,8 @@ const FLOAT_CELLS = 2;
 
 const SHAPE_BITS = ['batch', 'plan', 'each', 'finish', 'cleanup'] as const;
 
+const LOOK_EVERY_MS = 2;
+
 const SENT = 0;
 const CLAIMED = 1;
 const TAKEN_BACK = 2;
@@ -115,7 +117,8 @@ export class ControlBlock {
       if (left === epoch) return true;
       const restMs = deadline - performance.now();
       if (restMs <= 0) return false;
-      Atomics.wait(this.#ints, LEFT, left, restMs);
+      // Nobody notifies: that would cost each chunk what only a process pays that exits.
+      Atomics.wait(this.#ints, LEFT, left, Math.min(restMs, LOOK_EVERY_MS));
     }
   }
 
@@ -167,7 +170,6 @@ export class ControlBlock {
   /** Says that the thread has left the flight, to whoever waits for it. */
   leave(epoch: number): void {
     Atomics.store(this.#ints, LEFT, epoch);
-    Atomics.notify(this.#ints, LEFT);
   }
 
   /** The module of the present flight is loaded: should the thread die, the host still knows what it is. */

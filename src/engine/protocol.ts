@@ -118,6 +118,9 @@ export interface FlushMessage {
   readonly notes?: (Notes & { readonly index: number }) | undefined;
 }
 
+/** How many messages a note carries, and a record keeps. It stands here, so that threads need not load records. */
+export const MAX_MESSAGES = 50;
+
 /** What a task said through `ctx.stage` and `ctx.log` since the last note. */
 export interface Notes {
   readonly stage?: string | undefined;

@@ -171,7 +171,6 @@ export type TaskRecord =
 /** A record of a task that is over. */
 export type SettledRecord = CompletedRecord | FailedRecord | CancelledRecord;
 
-export const MAX_MESSAGES = 50;
 export const MAX_TEXT_LENGTH = 500;
 const CUT = '...[truncated]';
 

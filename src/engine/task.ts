@@ -9,9 +9,8 @@ import type { Items } from './item-source.js';
 import type { ListNode } from './linked-list.js';
 import { MAX_RESULT_BYTES } from './options.js';
 import { COMPLETED_UNSEEN, Progress, UNSEEN } from './progress.js';
-import type { Notes } from './protocol.js';
+import { MAX_MESSAGES, type Notes } from './protocol.js';
 import {
-  MAX_MESSAGES,
   type SettledRecord,
   type TaskMessage,
   type TaskRecord,

@@ -1,7 +1,7 @@
 import type { ControlBlock } from './control-block.js';
 import type { TaskContext } from './define-task.js';
-import type { Notes } from './protocol.js';
-import { MAX_MESSAGES, type TaskMessage } from './task-record.js';
+import { MAX_MESSAGES, type Notes } from './protocol.js';
+import type { TaskMessage } from './task-record.js';
 
 // Long enough for what a record keeps, short enough to send.
 const MAX_SENT_TEXT = 4_000;

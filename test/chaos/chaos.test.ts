@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 
 const MAIN = fileURLToPath(new URL('../dist/chaos/main.js', import.meta.url));
-const TASKS = 400;
+const TASKS = 250;
 
 let running: ChildProcess | null = null;
 

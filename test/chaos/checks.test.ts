@@ -54,7 +54,13 @@ describe('the oracle', () => {
 /** As much of a record as the ledger looks at. */
 function record(status: TaskRecord['status'], fraction: number | null = null): TaskRecord {
   const error = status === 'failed' ? { code: 'TASK_FAILED', message: 'why' } : null;
-  return { id: 'a', status, error, progress: { fraction, itemsDone: 0 } } as TaskRecord;
+  return {
+    id: 'a',
+    status,
+    error,
+    progress: { fraction, itemsDone: 0 },
+    failedItems: { count: 0, items: [] },
+  } as unknown as TaskRecord;
 }
 
 const handleWith = (value: unknown): TaskHandle => ({ result: () => Promise.resolve(value) }) as unknown as TaskHandle;

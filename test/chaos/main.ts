@@ -6,7 +6,7 @@ import { type StormReport, storm } from './storm.js';
 import { ThreadCensus } from './thread-census.js';
 import { Violations } from './violations.js';
 import { watchdog } from './watchdog.js';
-import type { WatchedManager } from './watched-manager.js';
+import { MAX_THREADS, type WatchedManager } from './watched-manager.js';
 
 const PATIENCE_MS = 60_000;
 // Enough that the code of the engine has been compiled, and most faults have struck.
@@ -79,6 +79,7 @@ async function runSeed(seed: number, options: ChaosArguments, before: Holdings):
   }
   const seconds = (performance.now() - startedAt) / 1_000;
   delay.disable();
+  if (census.peak > MAX_THREADS) violations.add(`${census.peak} threads lived at once, ${MAX_THREADS} may`);
   const after = await takeHoldings();
   for (const what of leftBehind(before, after, HEAP_SLACK_BYTES)) violations.add(what);
   const { refusals } = report;
@@ -91,7 +92,7 @@ async function runSeed(seed: number, options: ChaosArguments, before: Holdings):
       .map(([ending, count]) => `${ending} ${count}`)
       .join(', ')}`,
     `  ${report.strayHits} were hit by what another task left behind; ${report.errorsOfBystanders} errors of listeners and hooks`,
-    `  threads: ${census.started - startedBefore} started, at most ${report.peakThreads} at once, ${census.peak} with those still ending; ` +
+    `  threads: ${census.started - startedBefore} started, at most ${census.peak} at once, those still ending included; ` +
       `at most ${report.peakTasks} tasks in progress; longest stall ${Math.round(delay.max / 1e6)} ms`,
     `  ${report.closing}; and ${closings.length} other managers after ${SHORT.tasks} tasks`,
     `  heap ${megabytes(before.heapBytes)} before, ${megabytes(after.heapBytes)} after`,

@@ -2,7 +2,6 @@ import * as fc from 'fast-check';
 import { TreadleError } from 'treadle';
 import { describe, expect, it } from 'vitest';
 import {
-  MAX_MESSAGES,
   MAX_TEXT_LENGTH,
   TASK_STATUSES,
   TRANSITIONS,
@@ -11,6 +10,7 @@ import {
   type TerminalStatus,
   isTerminal,
 } from '../../dist/engine/task-record.js';
+import { MAX_MESSAGES } from '../../dist/engine/protocol.js';
 import { type Settlement, Task } from '../../dist/engine/task.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { createTestManager } from '../support/test-manager.js';
