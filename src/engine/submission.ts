@@ -27,9 +27,9 @@ export interface SubmitPolicy {
   priority?: number;
   /** Anything in JSON to find in the record again, at most 4 KiB. */
   meta?: unknown;
-  /** How long one attempt may take, from its start. Milliseconds. @default the type's */
+  /** How long one attempt may take, from its start. Milliseconds. Where a duplicate joins, the first one's counts. @default the type's */
   timeoutMs?: number;
-  /** How long it may wait for its start; then it fails with `TASK_EXPIRED`. Milliseconds. @default the type's */
+  /** How long it may wait for its start; then it fails with `TASK_EXPIRED`. Milliseconds. Of a duplicate as above. @default the type's */
   expiresInMs?: number;
   /** What to do with a duplicate. @default the type's, which is 'reject' */
   onDuplicate?: OnDuplicate;
