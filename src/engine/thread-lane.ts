@@ -1,27 +1,22 @@
-import type { MessagePort, ResourceLimits, Worker } from 'node:worker_threads';
-import { fileURLToPath } from 'node:url';
-import { Piscina } from 'piscina';
+import type { ResourceLimits } from 'node:worker_threads';
 import type { Clock, StopTimer } from './clock.js';
 import { ControlBlock } from './control-block.js';
-import { deferred } from './deferred.js';
 import type { Chunk, Flight } from './lanes.js';
 import type {
-  ChunkAnswer,
   ChunkMessage,
+  FlushMessage,
   MemberOutcome,
   Notes,
   StrayMessage,
-  ThreadMessage,
   WakeMessage,
   WorkerBoot,
 } from './protocol.js';
 import { type FlightLane, type ThreadEnd, ThreadFlight, neverLaunched } from './thread-flight.js';
 import { type RecycleLimits, ThreadWear } from './thread-wear.js';
+import { WorkerThread } from './worker-thread.js';
 
-const WORKER_FILE = fileURLToPath(new URL('./worker-entry.cjs', import.meta.url));
 const MAX_BOOT_FAILURES = 3;
 const BOOT_RETRY_MS = 100;
-const DISPOSE_TIMEOUT_MS = 1_000;
 
 /**
  * `cold`: no thread; `booting`: its thread is not up yet; `idle`; `busy`: has a flight, which may wait for a new thread;
@@ -39,12 +34,8 @@ export interface ThreadLaneOptions {
 }
 
 /**
- * One lane: a Piscina pool of exactly one thread.
- *
- * A pool for each lane, because then we choose the thread and not the pool's queue; a death is refilled in this lane
- * and nowhere else; and a pool that gave up (Piscina stops refilling once a thread failed to boot) is made anew
- * without touching the neighbours. No signal is ever given to `piscina.run`: aborting rejects at once while the thread
- * works on. The thread is terminated instead, and Piscina's rejection at its exit is the truth.
+ * One lane: one thread after another, never two at once. Each has a Piscina pool of its own, because then we choose the
+ * thread and not a pool's queue, and a death or a failure to start is this lane's alone.
  */
 export class ThreadLane implements FlightLane {
   state: LaneState = 'cold';
@@ -56,9 +47,7 @@ export class ThreadLane implements FlightLane {
   leaving = false;
   readonly #options: ThreadLaneOptions;
   readonly #control = new ControlBlock();
-  #pool: Piscina<ChunkMessage, ChunkAnswer> | null = null;
-  #worker: Worker | null = null;
-  #wakePort: MessagePort | null = null;
+  #thread: WorkerThread | null = null;
   #epoch = 0;
   #flight: ThreadFlight | null = null;
   /** What the flight carries, while it waits for a new thread. */
@@ -71,7 +60,6 @@ export class ThreadLane implements FlightLane {
   #bootFailures = 0;
   #bootError: unknown = null;
   #stopRetry: StopTimer | null = null;
-  #onRetired: (() => void) | null = null;
   #ending: Promise<void> | null = null;
   /** Resolves when a thread that ended by itself is gone. */
   #exiting: Promise<void> | null = null;
@@ -84,7 +72,7 @@ export class ThreadLane implements FlightLane {
 
   /** Whether a thread lives here, booting ones included. */
   get live(): boolean {
-    return this.#worker !== null || this.#waiting !== null || this.state === 'booting';
+    return this.#thread?.worker != null || this.#waiting !== null || this.state === 'booting';
   }
 
   /** Starts the thread. */
@@ -92,31 +80,16 @@ export class ThreadLane implements FlightLane {
     this.#stopRetry?.();
     this.#stopRetry = null;
     this.#becomeBooting();
+    const { types, recycle, resourceLimits, clock } = this.#options;
     try {
-      const { types, recycle } = this.#options;
-      const boot: WorkerBoot = { control: this.#control.buffer, types, heapMb: recycle.heapMb };
-      const pool = new Piscina<ChunkMessage, ChunkAnswer>({
-        filename: WORKER_FILE,
-        minThreads: 1,
-        maxThreads: 1,
-        // The synchronous wait of the default freezes timers and sockets that a task left behind.
-        atomics: 'disabled',
-        recordTiming: false,
-        resourceLimits: this.#options.resourceLimits,
-        workerData: boot,
-      });
-      this.#pool = pool;
-      pool.on('message', (message: ThreadMessage) => {
-        if (this.#pool === pool) this.#onMessage(message);
-      });
-      // Without a listener, an error that a thread throws between two chunks would end the host.
-      pool.on('error', (error) => {
-        if (this.#pool === pool) this.#bootError = error;
-      });
-      pool.on('workerDestroy', () => {
-        // Or it would start the next thread itself, where nobody could catch that there is none to be had.
-        void pool.destroy();
-        queueMicrotask(() => this.#onThreadGone(pool));
+      this.#thread = new WorkerThread({
+        boot: { control: this.#control.buffer, types, heapMb: recycle.heapMb },
+        resourceLimits,
+        clock,
+        // What a thread still has to say that this lane has given up is nobody's any more.
+        onUp: (thread) => this.#thread === thread && this.#onThreadUp(),
+        onGone: (thread) => this.#thread === thread && this.#onThreadGone(thread),
+        onMessage: (thread, message) => this.#thread === thread && this.#onMessage(message),
       });
     } catch (error) {
       this.#bootError = error;
@@ -127,7 +100,8 @@ export class ThreadLane implements FlightLane {
   send(chunk: Chunk, onNotes: (notes: Notes) => void): Flight {
     this.#epoch = ControlBlock.nextEpoch(this.#epoch);
     const flight = new ThreadFlight(this.#epoch, this.#control, onNotes, this);
-    if (this.#pool === null) {
+    const thread = this.#thread;
+    if (thread === null) {
       flight.lose(this.#noThread());
       return flight;
     }
@@ -137,7 +111,7 @@ export class ThreadLane implements FlightLane {
     this.#flights.add(flight);
     this.#control.launch(this.#epoch, 1);
     if (this.#wear.fits(chunk)) {
-      this.#launch(this.#pool, flight, chunk);
+      this.#launch(thread, flight, chunk);
     } else {
       this.#waiting = chunk;
       this.#replace();
@@ -150,22 +124,21 @@ export class ThreadLane implements FlightLane {
     return this.#wear.fits(chunk);
   }
 
-  #launch(pool: Piscina<ChunkMessage, ChunkAnswer>, flight: ThreadFlight, chunk: Chunk): void {
-    const worker = this.#worker;
-    flight.launched(worker, chunk.killable);
+  #launch(thread: WorkerThread, flight: ThreadFlight, chunk: Chunk): void {
+    flight.launched(thread.worker, chunk.killable);
     this.#wear.began(chunk);
     if ('shared' in chunk.input) this.#inputs.add(chunk.taskId);
-    pool.run(messageOf(chunk, flight.epoch)).then(
-      (answer: ChunkAnswer | null | undefined) => {
+    thread.run(messageOf(chunk, flight.epoch)).then(
+      (answer) => {
         // Piscina takes `null` for "no error", so that an uncaught `throw null` looks like an answer.
-        if (answer === null || answer === undefined) return this.#onRunRejected(flight, worker, answer);
+        if (answer === null || answer === undefined) return this.#onRunRejected(flight, thread, answer);
         // Node remembers that a module failed to load. A new thread does not.
         if (answer.outcomes.some(isModuleFailure)) this.#wear.spoil();
         else this.warmTypes.add(chunk.type);
         if (answer.overHeap === true) this.#wear.spoil();
         flight.answered(answer);
       },
-      (error: unknown) => this.#onRunRejected(flight, worker, error),
+      (error: unknown) => this.#onRunRejected(flight, thread, error),
     );
   }
 
@@ -175,7 +148,7 @@ export class ThreadLane implements FlightLane {
   }
 
   wake(message: WakeMessage): void {
-    this.#wakePort?.postMessage(message);
+    this.#thread?.wake(message);
   }
 
   /** Lets the thread dispose of what it keeps warm, then ends it. The lane is cold afterwards. */
@@ -195,25 +168,12 @@ export class ThreadLane implements FlightLane {
 
   async #disposeAndDestroy(becomes: 'cold' | 'booting'): Promise<void> {
     try {
-      await this.#dispose();
+      // Not idle any more, so that no chunk is sent meanwhile.
+      this.#becomeBooting();
+      await this.#thread?.dispose();
       await this.#destroy(becomes);
     } finally {
       this.#ending = null;
-    }
-  }
-
-  /** Lets an idle thread dispose of what it keeps warm. */
-  async #dispose(): Promise<void> {
-    // Not idle any more, so that no chunk is sent meanwhile.
-    this.#becomeBooting();
-    if (this.#wakePort !== null) {
-      const retired = deferred<void>();
-      this.#onRetired = retired.resolve;
-      const stop = this.#options.clock.after(DISPOSE_TIMEOUT_MS, retired.resolve, true);
-      this.wake({ retire: true });
-      await retired.promise;
-      stop();
-      this.#onRetired = null;
     }
   }
 
@@ -231,12 +191,10 @@ export class ThreadLane implements FlightLane {
   async #destroy(becomes: 'cold' | 'booting' | 'closed'): Promise<void> {
     this.#stopRetry?.();
     this.#stopRetry = null;
-    const pool = this.#pool;
-    this.#pool = null;
+    const thread = this.#forgetThread();
     this.#becomeBooting();
-    await pool?.destroy();
+    await thread?.destroy();
     await this.#exiting;
-    this.#forgetThread();
     if (becomes === 'booting' && this.#closed === null && !this.#isLeaving) return this.boot();
     this.state = becomes === 'booting' ? 'cold' : becomes;
     this.#options.onChange();
@@ -252,41 +210,30 @@ export class ThreadLane implements FlightLane {
     this.state = this.#waiting === null ? 'booting' : 'busy';
   }
 
-  #forgetThread(): void {
-    this.#worker = null;
-    this.#wakePort?.close();
-    this.#wakePort = null;
+  #forgetThread(): WorkerThread | null {
+    const thread = this.#thread;
+    this.#thread = null;
     this.#wear = new ThreadWear(this.#options.recycle.afterTasks);
     this.warmTypes.clear();
     this.#inputs.clear();
+    return thread;
   }
 
-  #onMessage(message: ThreadMessage): void {
-    if ('hello' in message) {
-      const worker = this.#pool?.threads[0] ?? null;
-      // What a thread that died at once had still to say is heard when the next one boots already.
-      if (this.#wakePort !== null || worker?.threadId !== message.threadId) return;
-      this.#worker = worker;
-      this.#wakePort = message.hello;
-      message.hello.unref();
-      this.#bootFailures = 0;
-      this.#onThreadUp();
-    } else if ('stray' in message) {
+  #onMessage(message: FlushMessage | StrayMessage): void {
+    if ('stray' in message) {
       this.#options.onStray(message.stray);
-      // It may come from the thread before this one, which has died meanwhile.
-      if (this.#wakePort !== null) this.#wear.spoil();
+      this.#wear.spoil();
       if (this.state === 'idle') this.#replace();
-    } else if ('retired' in message) {
-      this.#onRetired?.();
     } else if (this.#flight?.epoch === message.epoch) {
       this.#flight.flushed(message);
     }
   }
 
   #onThreadUp(): void {
-    const [pool, flight, chunk] = [this.#pool, this.#flight, this.#waiting];
+    const [thread, flight, chunk] = [this.#thread, this.#flight, this.#waiting];
+    this.#bootFailures = 0;
     this.#waiting = null;
-    if (pool !== null && flight !== null && chunk !== null) this.#launch(pool, flight, chunk);
+    if (thread !== null && flight !== null && chunk !== null) this.#launch(thread, flight, chunk);
     else this.#idle();
   }
 
@@ -331,55 +278,43 @@ export class ThreadLane implements FlightLane {
     return gone.length;
   }
 
-  /** Another pool in the place of one that does not know that its thread is gone: it would wait for ever. */
+  /** Another thread in the place of one whose pool does not know that it is gone: that would wait for ever. */
   #startAnew(): void {
-    void this.#pool?.destroy();
-    this.#pool = null;
-    this.#forgetThread();
+    void this.#forgetThread()?.destroy();
     this.#control.setLoading(false);
     this.boot();
   }
 
-  #onRunRejected(flight: ThreadFlight, worker: Worker | null, error: unknown): void {
-    // Piscina drops a thread before it rejects what ran on it. One that it keeps never got the message.
-    if (worker !== null && this.#pool?.threads.includes(worker) === true) {
-      flight.unsendable(error);
-      return;
-    }
+  #onRunRejected(flight: ThreadFlight, thread: WorkerThread, error: unknown): void {
+    if (thread.lives) return flight.unsendable(error);
     const exitCode = exitCodeOf(error);
     const end = flight.endOf(error, exitCode);
     if (this.#flight === flight) this.#control.setLoading(false);
     // An exit is reported when it has happened; an uncaught error is reported while the thread still ends.
-    const left = exitCode !== null || worker === null ? Promise.resolve() : exitOf(worker);
-    void left.then(() => flight.lose(end));
+    void thread.exited().then(() => flight.lose(end));
   }
 
   /** The thread ends, in whatever way. */
-  #onThreadGone(pool: Piscina): void {
-    if (this.#pool !== pool) return;
-    const wasUp = this.#wakePort !== null;
-    const worker = this.#worker;
-    this.#pool = null;
+  #onThreadGone(thread: WorkerThread): void {
+    this.#bootError = thread.error ?? this.#bootError;
     this.#forgetThread();
-    this.#onRetired?.();
     this.#becomeBooting();
-    this.#exiting = this.#startNext(worker, wasUp);
+    this.#exiting = this.#startNext(thread);
     this.#options.onChange();
   }
 
   /** Starts another thread when the last one is really gone: there are never two. */
-  async #startNext(last: Worker | null, wasUp: boolean): Promise<void> {
-    if (last !== null) await exitOf(last);
-    if (this.#closed !== null || this.#ending !== null || this.#pool !== null) return;
+  async #startNext(last: WorkerThread): Promise<void> {
+    await last.exited();
+    if (this.#closed !== null || this.#ending !== null || this.#thread !== null) return;
     if (this.#isLeaving) this.state = 'cold';
-    else if (wasUp) this.boot();
+    else if (last.worker !== null) this.boot();
     // Where the last one had never come up, the next one may fare no better.
     else this.#bootFailed();
     this.#options.onChange();
   }
 
   #bootFailed(): void {
-    this.#pool = null;
     this.#bootFailures++;
     const broken = this.#bootFailures >= MAX_BOOT_FAILURES;
     if (broken) {
@@ -404,12 +339,6 @@ function messageOf(chunk: Chunk, epoch: number): ChunkMessage {
     boxMs: chunk.boxMs,
     members: [{ taskId, attempt, input, from, to, items, offset, parts }],
   };
-}
-
-function exitOf(worker: Worker): Promise<void> {
-  // A thread that is gone already has no id any more.
-  if (worker.threadId === -1) return Promise.resolve();
-  return new Promise((resolve) => void worker.once('exit', () => resolve()));
 }
 
 function isModuleFailure(outcome: MemberOutcome | undefined): boolean {
