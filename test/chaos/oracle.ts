@@ -13,7 +13,11 @@ export function endingOf(record: SettledRecord): Ending {
 export function allowedEndings(plan: TaskPlan, stopped: boolean): ReadonlySet<Ending> {
   const { policy } = chaosType(plan.type);
   const all = new Set(endingsUnstopped(plan));
-  if (stopped) all.add('cancelled');
+  if (stopped) {
+    all.add('cancelled');
+    // Work that fails after it was told to stop is not tried again.
+    if (plan.fault === 'throw-once') all.add('TASK_FAILED');
+  }
   if (policy.timeoutMs !== undefined) all.add('TASK_TIMEOUT');
   if (policy.expiresInMs !== undefined) all.add('TASK_EXPIRED');
   return all;

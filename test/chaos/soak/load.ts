@@ -47,6 +47,8 @@ export class Load {
       history: { max: HISTORY },
       cancelGraceMs: 50,
     });
+    // They are part of the load, and no news.
+    this.tasks.on('strayError', () => {});
   }
 
   start(): void {
