@@ -38,7 +38,7 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
   every(ms, fire) {
-    const timer = setInterval(fire, ms);
+    const timer = setInterval(fire, Math.min(ms, MAX_DELAY_MS));
     return {
       keepAlive: (keep) => void (keep ? timer.ref() : timer.unref()),
       stop: () => clearInterval(timer),

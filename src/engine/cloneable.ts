@@ -87,7 +87,9 @@ export function bytesUpTo(value: unknown, limit: number): number {
     if (typeof at === 'string') left -= at.length;
     else if (typeof at === 'object' && at !== null && !seen.has(at)) {
       seen.add(at);
-      if (ArrayBuffer.isView(at) || types.isAnyArrayBuffer(at)) left -= at.byteLength;
+      // A view brings its whole buffer along.
+      if (ArrayBuffer.isView(at)) spend(at.buffer);
+      else if (types.isAnyArrayBuffer(at)) left -= at.byteLength;
       else if (types.isMap(at)) {
         for (const [key, entry] of at) if (spend(key) || spend(entry)) return true;
       } else if (types.isSet(at)) {

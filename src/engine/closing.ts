@@ -1,4 +1,4 @@
-import type { Clock, StopTimer } from './clock.js';
+import { type Clock, type StopTimer, systemClock } from './clock.js';
 import { deferred } from './deferred.js';
 import type { Hooks } from './hooks.js';
 import type { Lanes } from './lanes.js';
@@ -17,6 +17,11 @@ export interface CloseReport {
   readonly interrupted: readonly string[];
   /** Ids of tasks whose threads still work: native code that can't be interrupted, or a type that must not be killed. */
   readonly alive: readonly string[];
+  /**
+   * How many threads still work though their tasks have settled: on native code that a task left behind. Left out where
+   * there are none.
+   */
+  readonly leftBehind?: number;
 }
 
 // How long a thread that was ended may take to be gone before the report names it.
@@ -81,12 +86,25 @@ export class Closing {
       stop();
     }
     const alive = [...this.#scheduler.inProgress.keys()];
-    await this.#lanes.close();
+    const leftBehind = await this.#closeLanes(alive.length);
     for (const execution of this.#scheduler.inProgress.values()) execution.proceed();
     await this.#hooks.allCalled();
     this.#done = true;
     this.#onClosed();
-    return { cancelled: this.#cancelled, interrupted: this.#interrupted, alive };
+    const report = { cancelled: this.#cancelled, interrupted: this.#interrupted, alive };
+    return leftBehind > 0 ? { ...report, leftBehind } : report;
+  }
+
+  /** Returns how many threads beside the `alive` ones are not gone after a while. */
+  async #closeLanes(alive: number): Promise<number> {
+    let over = false;
+    const closed = this.#lanes.close().then(() => (over = true));
+    const waited = deferred<void>();
+    // By the machine's own clock: how long a thread takes to be gone is none of the manager's time.
+    const stop = systemClock.after(EXIT_WAIT_MS, waited.resolve, true);
+    await Promise.race([closed, waited.promise]);
+    stop();
+    return over ? 0 : Math.max(0, this.#lanes.live() - alive);
   }
 
   async #allLeft(): Promise<void> {

@@ -4,7 +4,7 @@ import type { Clock, StopTimer } from './clock.js';
 import { range } from './define-task.js';
 import { deferred } from './deferred.js';
 import { TreadleError } from './errors.js';
-import { type ItemSource, type Items, itemSource, rangeSource } from './item-source.js';
+import { type Cut, type ItemSource, type Items, itemSource, rangeSource } from './item-source.js';
 import { ItemWork } from './item-work.js';
 import type { Chunk, Lanes, Outcome } from './lanes.js';
 import { CLEANUP_TIMEOUT_MS } from './options.js';
@@ -70,6 +70,8 @@ export class Execution {
   #end: Settlement | null = null;
   /** Why its time is up. */
   #timeout: TreadleError | null = null;
+  /** Nobody wants another attempt. */
+  #isLast = false;
   #stopTimeout: StopTimer | null = null;
 
   constructor(task: Task, type: ResolvedTaskType, host: ExecutionHost) {
@@ -90,8 +92,7 @@ export class Execution {
       return;
     }
     this.#input = packed;
-    if (items !== null) this.#begin(items);
-    else if (type.shape?.kind !== 'task') this.#phase = 'plan';
+    if (items === null && type.shape?.kind !== 'task') this.#phase = 'plan';
   }
 
   /** True when what is left is short and ends a task: it goes before all other chunks. */
@@ -122,6 +123,10 @@ export class Execution {
 
   /** It has a slot now. */
   begin(): void {
+    if (this.#phase === 'over') return;
+    // The user's iterator may do anything when it is opened, cancel this task too.
+    const items = this.task.work?.items ?? null;
+    if (this.#end === null && items !== null) this.#begin(items);
     if (this.#end === null) this.#askBreaker();
     this.#advance();
   }
@@ -142,6 +147,8 @@ export class Execution {
   launchNext(): boolean {
     if (this.wants === 0) return false;
     const chunk = this.#next();
+    // The user's iterator may have stopped the task.
+    if (this.stopping && !this.urgent) return false;
     // Its first item is awaited: that belongs to the attempt.
     if (chunk === null) this.#startTimeout();
     if (chunk === null) return false;
@@ -168,7 +175,7 @@ export class Execution {
       this.#flights.remove(flying);
       this.#onOutcome(chunk, outcome);
       // What is to stop runs nothing again.
-      if (this.stopping) this.#again.clear();
+      if (this.stopping && this.#phase !== 'cleanup') this.#again.clear();
       this.#advance();
     });
     return true;
@@ -176,6 +183,8 @@ export class Execution {
 
   /** Asks the task to stop; after the grace its threads are ended by force, where the type allows that. */
   stop(reason: StopReason): void {
+    // Where its time is up already, the cancel is heard by this.
+    if (reason === 'cancel') this.#isLast = true;
     if (this.stopping || this.#phase === 'over') return;
     const { task } = this;
     task.stopping = reason;
@@ -267,11 +276,21 @@ export class Execution {
     const again = this.#again.take();
     if (again !== undefined) return again;
     if (this.#phase === 'run' && this.#items !== null) {
-      const cut = this.#items.cut(this.#host.threads());
+      const cut = this.#cut(this.#items);
       return cut === null ? null : this.#chunk(cut);
     }
     const parts = this.#phase === 'finish' ? this.#items?.parts() : undefined;
     return this.#chunk({ from: 0, to: 0, parts });
+  }
+
+  /** Items may throw when they are read: a getter, a proxy. */
+  #cut(items: ItemWork): Cut | null {
+    try {
+      return items.cut(this.#host.threads());
+    } catch (error) {
+      this.#onItemsFailed(error);
+      return null;
+    }
   }
 
   #chunk(work: Pick<Chunk, 'from' | 'to' | 'items' | 'offset' | 'parts'>): Chunk {
@@ -307,7 +326,7 @@ export class Execution {
     if (outcome.shape !== null) this.type.shape = outcome.shape;
     this.#ran ||= hasRun(outcome);
     this.type.breaker.heard(this.task.identity, outcome, this.#host.clock.monotonic());
-    if (chunk.phase === 'cleanup') return this.#onCleanedUp(outcome);
+    if (chunk.phase === 'cleanup') return this.#onCleanedUp(chunk, outcome);
     switch (outcome.kind) {
       case 'returned':
         return this.#onReturned(chunk, outcome);
@@ -371,26 +390,30 @@ export class Execution {
       // With `each`, what it has counted says at which item it was.
       return items.split(chunk, this.type.shape?.each === true ? chunk.from + outcome.done : null);
     }
-    const error = errorOfLost(this.task.identity, outcome, items !== null && !several ? chunk.from : null);
+    const { claimed } = outcome;
+    const error = errorOfLost(this.task.identity, outcome, items !== null && !several && claimed ? chunk.from : null);
     // A batch does not fail because of one death that may have been another's doing.
     const ofBatch = this.#items !== null || (chunk.phase === 'plan' && this.type.shape?.kind === 'batch');
-    this.#onFailed(chunk, error, ofBatch ? 1 : 0);
+    this.#onFailed(chunk, error, ofBatch ? 1 : 0, claimed);
   }
 
-  /** A chunk failed as a whole: once more, or the end of the task. The first `free` times it is tried again at once. */
-  #onFailed(chunk: Chunk, error: TreadleError, free = 0): void {
+  /**
+   * A chunk failed as a whole: once more, or the end of the task. The first `free` times it is tried again at once.
+   * `itsOwn` is false where none of its code had begun.
+   */
+  #onFailed(chunk: Chunk, error: TreadleError, free = 0, itsOwn = true): void {
     if (this.task.stopping === 'cancel' && (chunk.phase === 'finish' || this.#items === null)) {
       this.#end ??= { status: 'failed', error };
     }
     if (this.stopping) return;
-    if (this.#items !== null) return this.#failUnlessNull(this.#items.failed(chunk, error, free));
+    if (this.#items !== null) return this.#failUnlessNull(this.#items.failed(chunk, error, free, itsOwn));
     const delayMs = this.#retryDelayMs(chunk, error, free);
     if (delayMs === null) this.#fail(error);
     else this.#tryAgain(chunk, delayMs);
   }
 
   #retryDelayMs(chunk: Chunk, error: TreadleError, free = 0): number | null {
-    if (this.type.shape?.kind === 'task' && this.#host.closing()) return null;
+    if (this.#isLast || (this.type.shape?.kind === 'task' && this.#host.closing())) return null;
     return this.#retries.delayMs(chunk.failures, error, free);
   }
 
@@ -425,7 +448,11 @@ export class Execution {
     this.#flights.stop(this.type.policy.cancelGraceMs);
   }
 
-  #onCleanedUp(outcome: Outcome): void {
+  #onCleanedUp(chunk: Chunk, outcome: Outcome): void {
+    const unbegun = outcome.kind === 'lost' && !outcome.claimed && !outcome.loading;
+    if (unbegun && chunk.resends < MAX_RESENDS) {
+      return this.#again.add({ ...chunk, resends: chunk.resends + 1 });
+    }
     if (outcome.kind !== 'returned' && outcome.kind !== 'stopped') {
       const error = outcome.kind === 'lost' ? errorOfLost(this.task.identity, outcome) : null;
       const text = outcome.kind === 'threw' ? outcome.error.message : (error?.message ?? 'it could not be sent');
@@ -437,8 +464,7 @@ export class Execution {
   /** Looks what comes next, now that something has changed. */
   #advance(): void {
     if (this.#phase === 'over') return;
-    // Nobody is left to clean up.
-    if (this.#phase === 'cleanup' && this.#flights.size === 0 && this.#host.lanes.closed) return this.#settle();
+    if (this.#flights.size === 0 && this.#host.lanes.closed) return this.#abandon();
     // An iterator knows its total once it has ended.
     if (this.#items !== null && !this.stopping) this.task.progress.setTotal(this.#items.total);
     if (this.#flights.size === 0 && this.#phase !== 'cleanup') {
@@ -451,6 +477,13 @@ export class Execution {
       if (this.#end !== null) return this.#cleanUp();
     }
     if (this.wants > 0) this.#host.onReady(this);
+  }
+
+  /** Nobody is left to go on with it, or to clean up. */
+  #abandon(): void {
+    if (this.#end === null && this.task.status === 'running') this.task.transition('cancelling');
+    this.#end ??= { status: 'cancelled' };
+    this.#settle();
   }
 
   /** Neither over, nor being cleaned up. */
@@ -500,7 +533,6 @@ export class Execution {
     this.#flights.keep();
     this.#again.clear();
     this.#stopTimeout?.();
-    this.#host.lanes.forget(this.task.id);
     // What was counted in flight has been acknowledged, or is lost.
     if (this.#items !== null) this.sample();
     try {

@@ -30,14 +30,14 @@ export async function runItems(
   context: WorkerContext,
   input: unknown,
 ): Promise<MemberOutcome> {
+  // Counted before: the items are the task's now, to do with as it likes.
+  const count = items.length;
   const value = await steps.run?.(items, context, input);
-  if (steps.finish === undefined && value !== undefined && !(Array.isArray(value) && value.length === items.length)) {
+  if (steps.finish === undefined && value !== undefined && !(Array.isArray(value) && value.length === count)) {
     const got = Array.isArray(value) ? `an array of ${value.length}` : `a value of type ${typeof value}`;
-    return refused(
-      `Expected \`run\` to return an array of ${items.length} results, one per item, or nothing; got ${got}`,
-    );
+    return refused(`Expected \`run\` to return an array of ${count} results, one per item, or nothing; got ${got}`);
   }
-  return { kind: 'returned', value, done: items.length };
+  return { kind: 'returned', value, done: count };
 }
 
 /** A chunk of `each`: the engine owns the loop. */

@@ -106,11 +106,11 @@ export class ItemWork {
   }
 
   /** A chunk failed as a whole. Returns the error where it ends the task, null where it goes on. */
-  failed(chunk: Chunk, error: TreadleError, free = 0): TreadleError | null {
+  failed(chunk: Chunk, error: TreadleError, free = 0, itsOwn = true): TreadleError | null {
     const delayMs = this.#retries.delayMs(chunk.failures, error, free);
     if (delayMs !== null) {
       this.#again.add({ ...chunk, attempt: chunk.attempt + 1, failures: chunk.failures + 1 }, delayMs);
-    } else if (!this.#skips || chunk.phase !== 'run' || !OF_AN_ITEM.has(error.code)) {
+    } else if (!this.#skips || !itsOwn || chunk.phase !== 'run' || !OF_AN_ITEM.has(error.code)) {
       return error;
     } else if (chunk.to - chunk.from > 1) {
       // It was tried as often as it may be: its parts are tried once each, until an item stands alone.

@@ -81,8 +81,6 @@ export interface Lanes {
   forget(taskId: string): void;
   /** Starts every lane and loads every task type on it. One outcome for each type on each lane. */
   warmUp(): Promise<readonly { readonly type: number; readonly outcome: Outcome }[]>;
-  /** Ends flights whose lane is gone without having said so; returns how many. */
-  check(): number;
   /** Changes the number of lanes; one that works ends when it has left its work. */
   resize(max: number): void;
   /** No chunk will be taken any more. */

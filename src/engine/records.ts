@@ -4,10 +4,11 @@ import { invalidArgument, onlyKeys } from './errors.js';
 import { Groups } from './groups.js';
 import { type KeptInput, KeptInputs } from './kept-inputs.js';
 import { History, type HistoryOptions } from './history.js';
+import { isIndexed } from './rerun.js';
 import { key } from './submission.js';
 import { type IndexEntry, type TaskFilter, TaskIndex, matches } from './task-index.js';
 import { type SettledRecord, TASK_STATUSES, type TaskRecord } from './task-record.js';
-import type { Task } from './task.js';
+import type { Task, TaskWork } from './task.js';
 
 /** Whose tasks a call may see: with an owner, only that owner's. */
 export interface OwnerScope {
@@ -96,7 +97,7 @@ export class Records {
     const failed = record.status === 'failed' || record.failedItems.count > 0;
     // Before the history takes it, which may let go of it at once.
     if (keepsInput && failed && task.work !== null) {
-      this.#inputs.keep(task.id, { work: task.work, undone: task.undone });
+      this.#inputs.keep(task.id, { work: withoutIterator(task.work), undone: task.undone });
     }
     this.#history.add(record);
   }
@@ -149,6 +150,13 @@ export class Records {
     this.#history.evictExpired();
     return this.#groups.take(key('group', group) ?? '', ownerOf(scope));
   }
+}
+
+const READ: Iterable<never> = [][Symbol.iterator]();
+
+/** An iterator is read once: there is no use in holding on to what it holds on to. */
+function withoutIterator(work: TaskWork): TaskWork {
+  return work.items === null || isIndexed(work.items) ? work : { ...work, items: READ };
 }
 
 /** A slip in a scope must not show the tasks of everybody. */

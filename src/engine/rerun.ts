@@ -46,6 +46,8 @@ export function workOfRerun(
   const { input, items, planned = null, timeoutMs } = kept.work;
   if (items !== null && !isIndexed(items)) throw refuse('its items came from an iterator, which can be read only once');
   if (!onlyFailedItems) return { input, items, timeoutMs };
+  // It had not begun.
+  if (items !== null && kept.undone === null) return { input, items, timeoutMs };
   const all = items ?? planned;
   if (!type.policy.takesItems) throw refuse('the module of its type makes all items itself: run the whole task again');
   if (all === null || kept.undone === null) throw refuse('it had no items yet: run the whole task again');
@@ -53,7 +55,8 @@ export function workOfRerun(
   return { input, items: pick(all, kept.undone), timeoutMs };
 }
 
-function isIndexed(items: Items<unknown>): boolean {
+/** Whether items can be read again, and in part. */
+export function isIndexed(items: Items<unknown>): boolean {
   return Array.isArray(items) || isRange(items);
 }
 

@@ -96,11 +96,17 @@ export class TaskManager<
     const { clock, threads, cancelGraceMs } = this.#options;
     const onError = (error: unknown): void => this.#announcer.error(error);
     const types = resolveTaskTypes(options.types, cancelGraceMs);
+    const watched = types.find(({ policy }) => policy.heartbeatTimeoutMs !== Infinity);
+    if (watched !== undefined && this.#options.reconcileEveryMs === Infinity) {
+      const expected = `finite, because \`types.${watched.name}\` has a \`heartbeatTimeoutMs\``;
+      throw invalidArgument('reconcileEveryMs', expected, Infinity);
+    }
     this.#types = new Map(types.map((type) => [type.name, type]));
     this.#threads = threads.max;
     this.#lanes = new ThreadPool({
       ...threads,
       types: types.map(({ name, url, policy }) => ({ name, url, data: policy.data, skipsItems: policy.skipsItems })),
+      unkillable: new Set(types.filter(({ policy }) => !policy.killable).map(({ index }) => index)),
       clock,
       onStray: ({ type, taskId, error }) => this.#announcer.stray(types[type ?? -1]?.name ?? null, taskId, error),
       onChange: () => this.#scheduler.pump(),
@@ -422,6 +428,7 @@ export class TaskManager<
     this.#active--;
     this.#settledCounts[status]++;
     const { policy } = this.#typeOf(task.identity.type);
+    this.#lanes.forget(task.id);
     this.#records.settle(task, record, policy.keepsInput);
     this.#ticker.keep(this.#active);
     this.#announcer.task(status, task);

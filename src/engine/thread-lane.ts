@@ -86,10 +86,9 @@ export class ThreadLane implements FlightLane {
         boot: { control: this.#control.buffer, types, heapMb: recycle.heapMb },
         resourceLimits,
         clock,
-        // What a thread still has to say that this lane has given up is nobody's any more.
         onUp: (thread) => this.#thread === thread && this.#onThreadUp(),
         onGone: (thread) => this.#thread === thread && this.#onThreadGone(thread),
-        onMessage: (thread, message) => this.#thread === thread && this.#onMessage(message),
+        onMessage: (thread, message) => this.#onMessage(message, this.#thread === thread),
       });
     } catch (error) {
       this.#bootError = error;
@@ -219,13 +218,14 @@ export class ThreadLane implements FlightLane {
     return thread;
   }
 
-  #onMessage(message: FlushMessage | StrayMessage): void {
+  /** `present` is false where the thread is one that this lane has given up. */
+  #onMessage(message: FlushMessage | StrayMessage, present: boolean): void {
     if ('stray' in message) {
       this.#options.onStray(message.stray);
-      this.#wear.spoil();
-      if (this.state === 'idle') this.#replace();
-    } else if (this.#flight?.epoch === message.epoch) {
-      this.#flight.flushed(message);
+      if (present) this.#wear.spoil();
+      if (present && this.state === 'idle') this.#replace();
+    } else {
+      for (const flight of this.#flights) if (flight.epoch === message.epoch) flight.flushed(message);
     }
   }
 

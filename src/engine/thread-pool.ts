@@ -12,6 +12,8 @@ export interface ThreadPoolOptions {
   readonly resourceLimits: ResourceLimits;
   readonly recycle: RecycleLimits;
   readonly types: WorkerBoot['types'];
+  /** Numbers of the types whose code must not be ended by force, not while its module loads either. */
+  readonly unkillable: ReadonlySet<number>;
   readonly clock: Clock;
   /** Code threw that a task had left behind; its thread is replaced. */
   readonly onStray: (stray: StrayMessage['stray']) => void;
@@ -26,7 +28,7 @@ export class ThreadPool implements Lanes {
   /** Lanes that are on their way out after a `resize`. */
   readonly #leaving = new Set<ThreadLane>();
   readonly #warmUps = new Map<ThreadLane, { type: number; resolve: (outcome: Outcome) => void }[]>();
-  readonly #warming = new Set<Flight>();
+  readonly #warming = new Map<Flight, number>();
   #closed = false;
   #stopIdleTimer: StopTimer | null = null;
 
@@ -39,7 +41,7 @@ export class ThreadPool implements Lanes {
     const idle = this.#count('idle');
     if (idle > 0 || this.#count('busy') + this.#count('booting') > 0) return idle;
     // With no thread to be had at all, work must fail rather than wait for ever.
-    return this.#count('broken');
+    return this.#count('cold') > 0 ? 0 : this.#count('broken');
   }
 
   grow(chunks: number): void {
@@ -90,8 +92,8 @@ export class ThreadPool implements Lanes {
       const job = jobs.shift();
       if (jobs.length === 0) this.#warmUps.delete(lane);
       if (job === undefined) continue;
-      const flight = lane.send(loadChunk(job.type), () => {});
-      this.#warming.add(flight);
+      const flight = lane.send(loadChunk(job.type, !this.#options.unkillable.has(job.type)), () => {});
+      this.#warming.set(flight, job.type);
       void flight.outcome.then((outcome) => {
         this.#warming.delete(flight);
         job.resolve(outcome);
@@ -141,8 +143,8 @@ export class ThreadPool implements Lanes {
     this.resize(0);
     this.#stopIdleTimer?.();
     // Loading a module belongs to no task, so nobody else ends it.
-    for (const flight of this.#warming) flight.kill();
-    await Promise.all([...this.#warming].map((flight) => flight.outcome));
+    for (const [flight, type] of this.#warming) if (!this.#options.unkillable.has(type)) flight.kill();
+    await Promise.all([...this.#warming.keys()].map((flight) => flight.outcome));
     await Promise.all([...this.#leaving].filter((lane) => lane.state !== 'busy').map((lane) => lane.close()));
   }
 
@@ -203,7 +205,7 @@ function rank(lane: ThreadLane, chunk: Chunk): number {
   return lane.warmTypes.has(chunk.type) ? Infinity : lane.idleSince;
 }
 
-function loadChunk(type: number): Chunk {
+function loadChunk(type: number, killable: boolean): Chunk {
   return {
     taskId: '',
     type,
@@ -217,6 +219,6 @@ function loadChunk(type: number): Chunk {
     describe: true,
     boxMs: 0,
     fresh: false,
-    killable: true,
+    killable,
   };
 }

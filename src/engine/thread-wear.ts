@@ -11,8 +11,10 @@ export interface RecycleLimits {
 /** What the thread of a lane has been used for, and so whether it may be used further. */
 export class ThreadWear {
   readonly #afterTasks: number;
-  /** How many tasks it has had; one that comes again after another counts again. */
-  #tasks = 0;
+  /** The tasks that it has had; nobody counts them where there is no limit. */
+  readonly #tasks = new Set<string>();
+  /** Those of them that go on. */
+  readonly #unsettled = new Set<string>();
   #lastTask: string | null = null;
   /** It belongs to the last task alone. */
   #isolated = false;
@@ -33,24 +35,28 @@ export class ThreadWear {
     if (this.#spoiled) return false;
     if (this.#lastTask === null || this.#lastTask === chunk.taskId) return true;
     if (this.#isolated || chunk.fresh) return false;
-    return chunk.phase === 'load' || this.#tasks < this.#afterTasks;
+    return chunk.phase === 'load' || this.#tasks.size < this.#afterTasks || this.#tasks.has(chunk.taskId);
   }
 
   began(chunk: Chunk): void {
     // Loading a module belongs to no task.
     if (chunk.phase === 'load' || chunk.taskId === this.#lastTask) return;
-    this.#tasks++;
     this.#lastTask = chunk.taskId;
     this.#lastTaskSettled = false;
     this.#isolated = chunk.fresh;
+    if (this.#afterTasks === Infinity) return;
+    this.#tasks.add(chunk.taskId);
+    this.#unsettled.add(chunk.taskId);
   }
 
   settled(taskId: string): void {
     if (taskId === this.#lastTask) this.#lastTaskSettled = true;
+    this.#unsettled.delete(taskId);
   }
 
   /** Whether an idle thread is to be replaced now, before there is a chunk that it does not fit. */
   get worn(): boolean {
-    return this.#spoiled || (this.#lastTaskSettled && (this.#isolated || this.#tasks >= this.#afterTasks));
+    if (this.#spoiled || (this.#isolated && this.#lastTaskSettled)) return true;
+    return this.#tasks.size >= this.#afterTasks && this.#unsettled.size === 0;
   }
 }

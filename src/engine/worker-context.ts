@@ -127,7 +127,8 @@ export class WorkerContext implements TaskContext {
   }
 
   perThread<T>(key: string, factory: () => T): T {
-    return this.#host.warm(key, factory);
+    // One that is left over shares nothing any more.
+    return this.#host.current === this ? this.#host.warm(key, factory) : factory();
   }
 
   // At most ten notes a second. The clock is asked too, because no timer fires inside a synchronous loop.

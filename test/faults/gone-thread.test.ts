@@ -21,6 +21,7 @@ async function upPool() {
     resourceLimits: {},
     recycle: { afterTasks: Infinity, heapMb: Infinity },
     types: [{ name: 'fault', url: builtTask('fault').href, data: undefined, skipsItems: false }],
+    unkillable: new Set(),
     clock: systemClock,
     onStray: () => {},
     onChange: () => changed(),

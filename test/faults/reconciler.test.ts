@@ -75,7 +75,7 @@ describe('the reconciler', () => {
   });
 
   it('stops a task whose code shows no sign of life, and nobody else', async () => {
-    const { tasks, clock } = createPolicyManager({ heartbeatTimeoutMs: 1_000 }, { reconcileEveryMs: Infinity });
+    const { tasks, clock } = createPolicyManager({ heartbeatTimeoutMs: 1_000 }, { reconcileEveryMs: 3_600_000 });
     await tasks.ready();
     const [attempts, busy] = [new Gate(), new Gate()];
     const silent = await tasks.submit('flaky', { input: { attempts: attempts.buffer, failures: 9, how: 'hang' } });
