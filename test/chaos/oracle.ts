@@ -32,6 +32,8 @@ function endingsUnstopped(plan: TaskPlan): readonly Ending[] {
     return strikes === 'input' ? [...endings, 'TASK_MODULE_FAILED'] : ['TASK_MODULE_FAILED'];
   }
   if (skipsItem(plan)) return ['completed'];
+  // The exit of what an earlier task left behind may take the answer along: then it runs again, and gets through.
+  if (plan.fault === 'throw-once') return [...endings, 'completed'];
   // What happens while it cleans up changes nothing.
   return plan.step === 'cleanup' && strikes === 'code' ? ['completed'] : endings;
 }
