@@ -46,6 +46,12 @@ export function checkItems(items: unknown): Items<unknown> {
   return items as Items<unknown>;
 }
 
+/** How many items there are; null where that shows only when they are read. */
+export function countOf(items: Items<unknown>): number | null {
+  if (Array.isArray(items)) return items.length;
+  return isRange(items) ? items.to - items.from : null;
+}
+
 export function itemSource(items: Items<unknown>, events: ItemSourceEvents): ItemSource {
   if (Array.isArray(items))
     return new IndexedSource(items.length, (from, to) => ({ from, to, items: items.slice(from, to) }));

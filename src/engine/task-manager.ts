@@ -12,6 +12,7 @@ import {
   resolveOptions,
   threadCount,
 } from './options.js';
+import { countOf } from './item-source.js';
 import { ProgressTicker } from './progress-ticker.js';
 import { Reconciler } from './reconciler.js';
 import { type ListOptions, type OwnerScope, Records, type TaskPage } from './records.js';
@@ -378,6 +379,7 @@ export class TaskManager<
     const { type, resourceId, group, owner, meta, rerunOf = null } = named;
     const identity = { id: this.#newId(), type, resourceId, group, owner, meta, rerunOf };
     const task = new Task(identity, work, priority, this.#options.clock, this.#observer);
+    if (work.items !== null) task.progress.setTotal(countOf(work.items));
     // Before the first event: who hears of it may cancel the task.
     if (onSettled !== null) task.hooks = [onSettled];
     if (expiresInMs !== Infinity) {
