@@ -1,29 +1,25 @@
 import { Deserializer, getHeapStatistics } from 'node:v8';
-import { whereUnclonable } from './cloneable.js';
+import { Answers, type Post } from './answers.js';
 import { ControlBlock } from './control-block.js';
 import { type Awaitable, type BatchDefinition, type TaskDefinition, isDefinition } from './define-task.js';
 import { eachItem, itemsOf, planned, runItems } from './item-loop.js';
-import { refused, surelyCloneable, threw, threwMessage } from './member-outcome.js';
+import { refused, threw } from './member-outcome.js';
 import { type Origin, Origins } from './origins.js';
-import {
-  type ChunkAnswer,
-  type ChunkMessage,
-  type FlushMessage,
-  type InputMessage,
-  type MemberMessage,
-  type MemberOutcome,
-  type ModuleShape,
-  type Notes,
-  type WakeMessage,
-  type WorkerBoot,
-  serializeThrown,
+import type {
+  ChunkMessage,
+  FlightEnd,
+  MemberOutcome,
+  ModuleShape,
+  Notes,
+  SliceMessage,
+  WakeMessage,
+  WorkerBoot,
 } from './protocol.js';
 import { WarmThings, isPromise } from './warm-things.js';
 import { type ContextHost, WorkerContext } from './worker-context.js';
 
 type Definition = TaskDefinition<unknown, unknown> | BatchDefinition<unknown, unknown, unknown>;
 
-const FLUSH_EVERY_MS = 1;
 const MEGABYTE = 2 ** 20;
 
 /** The thread's side of a lane: runs chunks, one at a time, and never throws. */
@@ -32,67 +28,62 @@ export class ChunkRunner implements ContextHost {
   readonly origins: Origins = new Origins();
   current: WorkerContext | null = null;
   readonly #boot: WorkerBoot;
-  readonly #post: (message: FlushMessage) => void;
+  readonly #post: Post;
   readonly #modules = new Map<number, Definition>();
   readonly #warm = new WarmThings();
   readonly #inputs = new Map<string, unknown>();
   #epoch = 0;
-  #flushes = 0;
+  #answers: Answers | null = null;
   #module: Origin = { type: -1, module: '', taskId: null };
 
-  /** `post` sends to the host, and throws where a value can't be cloned. */
-  constructor(boot: WorkerBoot, post: (message: FlushMessage) => void) {
+  constructor(boot: WorkerBoot, post: Post) {
     this.#boot = boot;
     this.#post = post;
     this.control = new ControlBlock(boot.control);
   }
 
-  async run(message: ChunkMessage): Promise<ChunkAnswer> {
+  /** Runs a chunk, or the members of a pack one after another, and tells the host. */
+  async run(message: ChunkMessage): Promise<void> {
+    const answers = new Answers(message.epoch, this.#post);
     this.#epoch = message.epoch;
-    this.#flushes = 0;
-    // Promises are made only where the work makes some: each carries its origin along, which costs more than small work.
+    this.#answers = answers;
+    this.#module = this.#originOf(message.type, null);
+    let definition: Definition;
     try {
-      const outcomes: (MemberOutcome | undefined)[] = [];
-      let definition: Definition;
-      try {
-        this.#module = this.#originOf(message.type, null);
-        definition = this.#modules.get(message.type) ?? (await this.#load(message.type));
-      } catch (error) {
-        const outcome = threw('TASK_MODULE_FAILED', error);
-        return { outcomes: message.members.map(() => outcome), flushes: 0, ms: 0, overHeap: this.#overHeap };
-      }
-
-      if (message.describe) this.control.describe(shapeOf(definition));
-      this.#warm.beginChunk();
-      const startedAt = performance.now();
-      let flushedAt = startedAt;
-      for (const [index, member] of message.members.entries()) {
-        const running = this.#runMember(message, member, index, definition);
-        const outcome = isPromise(running) ? await running : running;
-        outcomes[index] = outcome;
-        if (!surelyCloneable(outcome)) {
-          this.#flushOne(index, outcome);
-          outcomes[index] = undefined;
-        } else if (index < message.members.length - 1 && performance.now() - flushedAt >= FLUSH_EVERY_MS) {
-          this.#flushAll(outcomes);
-          flushedAt = performance.now();
-        }
-      }
-      return {
-        outcomes,
-        flushes: this.#flushes,
-        ms: Math.max(0, performance.now() - startedAt - this.#warm.setupMs),
-        shape: message.describe ? shapeOf(definition) : undefined,
-        overHeap: this.#overHeap,
-      };
-    } finally {
-      this.control.leave(message.epoch);
+      // Promises are made only where the work makes some: each carries its origin along, which costs more than small work.
+      definition = this.#modules.get(message.type) ?? (await this.#load(message.type));
+    } catch (error) {
+      const outcome = threw('TASK_MODULE_FAILED', error);
+      for (const member of message.taskIds.keys()) answers.add(member, outcome, 0);
+      return this.#leave(message, { ms: 0, overHeap: this.#overHeap });
     }
+
+    if (message.describe) this.control.describe(shapeOf(definition));
+    this.#warm.beginChunk();
+    const startedAt = performance.now();
+    let now = startedAt;
+    for (let member = 0; member < message.taskIds.length; member++) {
+      if (!this.control.claim(message.epoch, member)) continue;
+      const running = this.#runMember(message, member, definition);
+      answers.add(member, isPromise(running) ? await running : running, now);
+      now = performance.now();
+      answers.flush(now);
+    }
+    this.#leave(message, {
+      ms: Math.max(0, now - startedAt - this.#warm.setupMs),
+      shape: message.describe ? shapeOf(definition) : undefined,
+      overHeap: this.#overHeap,
+    });
+  }
+
+  #leave(message: ChunkMessage, end: FlightEnd): void {
+    this.#answers?.leave(end);
+    this.control.leave(message.epoch);
   }
 
   wake(message: Exclude<WakeMessage, { retire: true }>): void {
     if ('forget' in message) this.#inputs.delete(message.forget);
-    else if (this.current?.epoch === message.cancel) this.#abort(this.current);
+    else if (this.current?.epoch === message.cancel && this.current.index === message.member) this.#abort(this.current);
   }
 
   // What listens to the signal is the task's code.
@@ -112,8 +103,8 @@ export class ChunkRunner implements ContextHost {
     await this.#warm.dispose();
   }
 
-  sendNotes(index: number, notes: Notes): void {
-    this.#send({ epoch: this.#epoch, notes: { index, ...notes } });
+  sendNotes(member: number, notes: Notes): void {
+    this.#answers?.notes(member, notes);
   }
 
   warm<T>(key: string, factory: () => T): T {
@@ -155,17 +146,13 @@ export class ChunkRunner implements ContextHost {
     }
   }
 
-  #runMember(
-    message: ChunkMessage,
-    member: MemberMessage,
-    index: number,
-    definition: Definition,
-  ): Awaitable<MemberOutcome> {
-    if (!this.control.claim(message.epoch, index)) return { kind: 'stopped', begun: false };
+  #runMember(message: ChunkMessage, member: number, definition: Definition): Awaitable<MemberOutcome> {
     if (message.phase === 'load') return { kind: 'returned', value: undefined, done: 0 };
-    const context = new WorkerContext(this, message.epoch, index, member, this.#typeOf(message.type).data);
+    const taskId = message.taskIds[member] as string;
+    const { data } = this.#typeOf(message.type);
+    const context = new WorkerContext(this, message.epoch, member, taskId, message.attempt, data);
     this.current = context;
-    const origin = this.#originOf(message.type, member.taskId);
+    const origin = this.#originOf(message.type, taskId);
     this.origins.begin(origin);
     let outcome: Awaitable<MemberOutcome>;
     try {
@@ -196,80 +183,51 @@ export class ChunkRunner implements ContextHost {
 
   #runPhase(
     message: ChunkMessage,
-    member: MemberMessage,
+    member: number,
     context: WorkerContext,
     definition: Definition,
   ): Awaitable<MemberOutcome> {
-    const input = this.#decode(member.taskId, member.input);
+    const { phase, slice = NO_ITEMS } = message;
+    const input = message.shared === undefined ? message.inputs[member] : this.#decode(context.taskId, message.shared);
     if (definition.kind === 'task') {
-      if (message.phase === 'cleanup') return { kind: 'returned', value: undefined, done: 0 };
-      if (member.to > member.from || message.phase === 'finish')
+      if (phase === 'cleanup') return { kind: 'returned', value: undefined, done: 0 };
+      if (slice.to > slice.from || phase === 'finish')
         return refused('Expected no `items`: this task type is made by defineTask and takes an `input`');
       return whenThere(definition.run(input, context), returned);
     }
     const { steps } = definition;
-    switch (message.phase) {
+    switch (phase) {
       case 'plan': {
         if (steps.plan === undefined) return refused('Expected `items`: the module of this task type has no `plan`');
         return whenThere(steps.plan(input, context), planned);
       }
       case 'finish':
-        return whenThere(steps.finish?.(member.parts ?? [], context, input), returned);
+        return whenThere(steps.finish?.(slice.parts ?? [], context, input), returned);
       case 'cleanup':
         return whenThere(steps.cleanup?.(context, input), returned);
       default:
         return steps.each === undefined
-          ? runItems(steps, itemsOf(member), context, input)
-          : eachItem(steps.each, itemsOf(member), context, input, {
-              from: member.from,
+          ? runItems(steps, itemsOf(slice), context, input)
+          : eachItem(steps.each, itemsOf(slice), context, input, {
+              from: slice.from,
               boxMs: message.boxMs,
               skips: this.#typeOf(message.type).skipsItems,
             });
     }
   }
 
-  #decode(taskId: string, input: InputMessage): unknown {
-    if ('value' in input) return input.value;
+  #decode(taskId: string, shared: SharedArrayBuffer): unknown {
     if (!this.#inputs.has(taskId)) {
       // It reads no shared memory, so the bytes are copied once.
-      const deserializer = new Deserializer(new Uint8Array(input.shared).slice());
+      const deserializer = new Deserializer(new Uint8Array(shared).slice());
       deserializer.readHeader();
       this.#inputs.set(taskId, deserializer.readValue());
     }
     return this.#inputs.get(taskId);
   }
-
-  #flushOne(index: number, outcome: MemberOutcome): void {
-    try {
-      this.#send({ epoch: this.#epoch, outcomes: [[index, outcome]] });
-    } catch (error) {
-      const value = outcome.kind === 'planned' ? outcome.items : 'value' in outcome ? outcome.value : undefined;
-      const what = value === undefined ? '' : `What the task returned can't be cloned${whereUnclonable(value)}: `;
-      const reason = serializeThrown(error);
-      const told = threwMessage('UNSERIALIZABLE', {
-        name: reason.name,
-        message: what + reason.message,
-        code: reason.code,
-      });
-      this.#send({ epoch: this.#epoch, outcomes: [[index, told]] });
-    }
-  }
-
-  #flushAll(outcomes: (MemberOutcome | undefined)[]): void {
-    const ready: [number, MemberOutcome][] = [];
-    for (const [index, outcome] of outcomes.entries()) {
-      if (outcome !== undefined) ready.push([index, outcome]);
-      outcomes[index] = undefined;
-    }
-    if (ready.length > 0) this.#send({ epoch: this.#epoch, outcomes: ready });
-  }
-
-  // Counted after the send: one that threw did not leave.
-  #send(message: FlushMessage): void {
-    this.#post(message);
-    this.#flushes++;
-  }
 }
+
+const NO_ITEMS: SliceMessage = { from: 0, to: 0 };
 
 /** What the host must know of a module that it never loads. */
 function shapeOf(definition: Definition): ModuleShape {

@@ -3,6 +3,7 @@ import { deferred } from './deferred.js';
 import type { Hooks } from './hooks.js';
 import type { Lanes } from './lanes.js';
 import type { Scheduler } from './scheduler.js';
+import type { Task } from './task.js';
 
 export interface CloseOptions {
   /** How long running tasks may go on. Milliseconds. @default 30_000 */
@@ -64,35 +65,43 @@ export class Closing {
   }
 
   async #close(): Promise<CloseReport> {
-    const waiting = [...this.#scheduler.waitingTasks()];
-    this.#cancelled = waiting.map((task) => task.id);
-    for (const task of waiting) {
-      // One may have been cancelled by what hears of another.
-      if (this.#scheduler.remove(task)) task.settle({ status: 'cancelled' });
-    }
+    this.#cancelWaiting();
     // A paused task could never end.
     this.#scheduler.paused = false;
     const ended = this.#allLeft();
     await Promise.race([ended, this.#deadline.promise]);
     this.#stopDeadline();
     if (this.#scheduler.inProgress.size > 0) {
-      for (const execution of this.#scheduler.inProgress.values()) {
-        this.#interrupted.push(execution.task.id);
-        execution.interrupt();
+      for (const run of this.#scheduler.inProgress) {
+        for (const task of run.tasks()) this.#interrupted.push(task.id);
+        run.interrupt();
       }
+      // Those that went back to the queue because of it.
+      for (const task of [...this.#scheduler.waitingTasks()]) this.#cancelOne(task);
       const waited = deferred<void>();
       const stop = this.#clock.after(EXIT_WAIT_MS, waited.resolve, true);
       await Promise.race([ended, waited.promise]);
       stop();
     }
-    const alive = [...this.#scheduler.inProgress.keys()];
+    const alive = [...this.#scheduler.inProgress].flatMap((run) => Array.from(run.tasks(), ({ id }) => id));
     const leftBehind = await this.#closeLanes(alive.length);
-    for (const execution of this.#scheduler.inProgress.values()) execution.proceed();
+    for (const run of this.#scheduler.inProgress) run.proceed();
     await this.#hooks.allCalled();
     this.#done = true;
     this.#onClosed();
     const report = { cancelled: this.#cancelled, interrupted: this.#interrupted, alive };
     return leftBehind > 0 ? { ...report, leftBehind } : report;
+  }
+
+  #cancelWaiting(): void {
+    const waiting = [...this.#scheduler.waitingTasks()];
+    this.#cancelled = waiting.map((task) => task.id);
+    for (const task of waiting) this.#cancelOne(task);
+  }
+
+  /** One may have been cancelled by what hears of another. */
+  #cancelOne(task: Task): void {
+    if (this.#scheduler.remove(task)) task.settle({ status: 'cancelled' });
   }
 
   /** Returns how many threads beside the `alive` ones are not gone after a while. */
@@ -109,7 +118,7 @@ export class Closing {
 
   async #allLeft(): Promise<void> {
     // One that is admitted meanwhile can't be: nothing waits any more.
-    await Promise.all([...this.#scheduler.inProgress.values()].map((execution) => execution.left));
+    await Promise.all(Array.from(this.#scheduler.inProgress, ({ left }) => left));
     // Its slot is given back a moment after a task has left.
     while (this.#scheduler.inProgress.size > 0) await new Promise<void>((resolve) => void setImmediate(resolve));
   }

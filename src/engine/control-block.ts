@@ -1,22 +1,21 @@
 /**
  * Shared-memory cells of one lane, seen from both sides: what is too frequent or too urgent for a message.
  *
- * A flight has an epoch; claims and the cancel cell carry it, so that what was meant for an earlier flight is ignored.
- * The host resets the counters before it sends a flight, when nobody works on the lane; on the thread only the context
- * of the present flight writes them.
+ * A flight has an epoch; claims carry it, so that what was meant for an earlier flight is ignored. A member is sent, and
+ * then either claimed by the thread or taken back by the host; one that is claimed may be asked to stop. The counters are
+ * those of the member that is being run: its context alone writes them.
  */
 import type { ModuleShape } from './protocol.js';
 
-/** How many tasks one chunk may carry (a pack); each has a claim cell. */
+/** How many tasks a pack may have; each has a claim cell. */
 export const MAX_MEMBERS = 256;
 
-const CANCEL = 0;
-const LOADING = 1;
-const BEATS = 2;
-const STRAY_EXIT = 3;
-const LEFT = 4;
-const SHAPE = 5;
-const CLAIMS = 6;
+const LOADING = 0;
+const BEATS = 1;
+const STRAY_EXIT = 2;
+const LEFT = 3;
+const SHAPE = 4;
+const CLAIMS = 5;
 const INT_CELLS = CLAIMS + MAX_MEMBERS;
 const DONE = 0;
 const TOTAL = 1;
@@ -31,6 +30,7 @@ const LOOK_EVERY_MS = 2;
 const SENT = 0;
 const CLAIMED = 1;
 const TAKEN_BACK = 2;
+const ASKED = 3;
 // Claims hold epoch × 4 + state in 32 bits.
 const MAX_EPOCH = 2 ** 29 - 1;
 
@@ -65,30 +65,31 @@ export class ControlBlock {
 
   /** Makes the lane ready for a flight of `members` tasks. */
   launch(epoch: number, members: number): void {
-    for (let index = 0; index < members; index++) Atomics.store(this.#ints, CLAIMS + index, epoch * 4 + SENT);
+    const sent = epoch * 4 + SENT;
+    for (let index = 0; index < members; index++) Atomics.store(this.#ints, CLAIMS + index, sent);
     // Epochs come round again in the end.
-    Atomics.store(this.#ints, CANCEL, 0);
     Atomics.store(this.#ints, STRAY_EXIT, 0);
     Atomics.store(this.#ints, LEFT, 0);
     Atomics.store(this.#ints, SHAPE, 0);
-    this.#floats[DONE] = 0;
-    this.#floats[TOTAL] = Number.NaN;
+    this.#resetCounters();
   }
 
-  /** Takes a task back that the thread has not begun; false when it has. */
+  /** Takes a member back that the thread has not begun; false when it has. */
   takeBack(epoch: number, index: number): boolean {
     const sent = epoch * 4 + SENT;
     return Atomics.compareExchange(this.#ints, CLAIMS + index, sent, epoch * 4 + TAKEN_BACK) === sent;
   }
 
-  /** False while the thread has not begun the task: what happens to it now is none of the task's doing. */
+  /** Whether the thread has begun the member. */
   isClaimed(epoch: number, index: number): boolean {
-    return Atomics.load(this.#ints, CLAIMS + index) === epoch * 4 + CLAIMED;
+    const cell = Atomics.load(this.#ints, CLAIMS + index);
+    return cell === epoch * 4 + CLAIMED || cell === epoch * 4 + ASKED;
   }
 
-  /** Tells the thread to stop the present flight. */
-  cancel(epoch: number): void {
-    Atomics.store(this.#ints, CANCEL, epoch);
+  /** Asks a member to stop that the thread has begun; false where it has not, or it was asked already. */
+  ask(epoch: number, index: number): boolean {
+    const claimed = epoch * 4 + CLAIMED;
+    return Atomics.compareExchange(this.#ints, CLAIMS + index, claimed, epoch * 4 + ASKED) === claimed;
   }
 
   sample(): Counters {
@@ -138,14 +139,16 @@ export class ControlBlock {
 
   // Thread side
 
-  /** Takes a task for itself; false when the host has taken it back. */
+  /** Begins a member; false when the host has taken it back. */
   claim(epoch: number, index: number): boolean {
+    // Before it shows: what the host then reads are this member's.
+    if (index > 0) this.#resetCounters();
     const sent = epoch * 4 + SENT;
     return Atomics.compareExchange(this.#ints, CLAIMS + index, sent, epoch * 4 + CLAIMED) === sent;
   }
 
-  isCancelled(epoch: number): boolean {
-    return Atomics.load(this.#ints, CANCEL) === epoch;
+  isAsked(epoch: number, index: number): boolean {
+    return Atomics.load(this.#ints, CLAIMS + index) === epoch * 4 + ASKED;
   }
 
   count(done: number): void {
@@ -183,5 +186,10 @@ export class ControlBlock {
 
   setLoading(loading: boolean): void {
     Atomics.store(this.#ints, LOADING, loading ? 1 : 0);
+  }
+
+  #resetCounters(): void {
+    this.#floats[DONE] = 0;
+    this.#floats[TOTAL] = Number.NaN;
   }
 }

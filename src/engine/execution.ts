@@ -6,33 +6,29 @@ import { deferred } from './deferred.js';
 import { TreadleError } from './errors.js';
 import { type Cut, type ItemSource, type Items, itemSource, rangeSource } from './item-source.js';
 import { ItemWork } from './item-work.js';
-import type { Chunk, Lanes, Outcome } from './lanes.js';
+import type { Chunk, Flight, FlightEvents, Lanes, Outcome } from './lanes.js';
 import { CLEANUP_TIMEOUT_MS } from './options.js';
-import { type InputMessage, type Notes, type Phase, reviveThrown, serializeThrown } from './protocol.js';
-import { Retries } from './retry-policy.js';
+import { type Notes, type Phase, reviveThrown, serializeThrown } from './protocol.js';
+import type { Run } from './run.js';
 import { TaskFlights } from './task-flights.js';
-import { NO_INPUT, errorOfUnsendable, isInputUnsendable, packInput } from './task-input.js';
+import { errorOfUnsendable, isInputUnsendable, packInput } from './task-input.js';
 import { errorOfLost, errorOfSilence, errorOfThrown, errorOfTimeout } from './task-failure.js';
 import type { Settlement, StopReason, Task } from './task.js';
-import type { TaskMessage } from './task-record.js';
 import type { ResolvedTaskType } from './task-type.js';
 
 export interface ExecutionHost {
   readonly lanes: Lanes;
   readonly clock: Clock;
-  readonly random: () => number;
   readonly threads: () => number;
   /** The manager is closing: what gave its slot back would not get one again. */
   readonly closing: () => boolean;
   /** It may have a chunk to send. */
-  onReady(execution: Execution): void;
+  onReady(run: Run): void;
   /** It goes on after it had nothing to send, and nothing in flight. */
-  onRested(execution: Execution): void;
+  onRested(run: Run): void;
   /** It is over without having settled the task, which is to be tried again after `delayMs`. */
   onRetry(task: Task, delayMs: number): void;
-  onMessages(task: Task, messages: readonly TaskMessage[]): void;
-  /** A function of the user's failed. */
-  onError(error: unknown): void;
+  onNotes(task: Task, notes: Notes): void;
 }
 
 // A chunk that a thread died under before beginning it is sent again at no cost, but not for ever.
@@ -42,21 +38,17 @@ const MAX_RESENDS = 3;
  * One task in progress, as steps: plan → cut → run → finish → cleanup → settle. It decides what to send next and what
  * an outcome means; when it is sent is the scheduler's business, where it runs the lanes'.
  */
-export class Execution {
+export class Execution implements Run {
   readonly task: Task;
-  readonly type: ResolvedTaskType;
-  /** Resolves when the task has settled and no lane works on it. */
   readonly left: Promise<void>;
-  /**
-   * Thread-milliseconds used, by weight: each step of priority halves what a millisecond costs. What flies now counts
-   * as one target. Who has used least is next.
-   */
   usedMs = 0;
   readonly #host: ExecutionHost;
   readonly #flights: TaskFlights;
-  readonly #retries: Retries;
+  readonly #type: ResolvedTaskType;
   readonly #leave: () => void;
-  readonly #input: InputMessage;
+  readonly #taskIds: readonly string[];
+  readonly #inputs: readonly unknown[];
+  readonly #shared: SharedArrayBuffer | undefined;
   #phase: Exclude<Phase, 'load'> | 'over' = 'run';
   /** Null for work in one piece, and until a plan has come back. */
   #items: ItemWork | null = null;
@@ -76,26 +68,34 @@ export class Execution {
 
   constructor(task: Task, type: ResolvedTaskType, host: ExecutionHost) {
     this.task = task;
-    this.type = type;
+    this.#type = type;
     this.#host = host;
-    this.#flights = new TaskFlights(host.clock, type.policy.killable);
+    this.#flights = new TaskFlights(host.clock, type.policy.killable, {
+      onNotes: (notes) => host.onNotes(task, notes),
+      onLanded: (chunk, outcome) => this.#onLanded(chunk, outcome),
+    });
     this.#again = new ChunkQueue(host.clock, () => this.#onDue());
-    this.#retries = new Retries(type.policy, host.random, (error) => host.onError(error));
     const left = deferred<void>();
     this.left = left.promise;
     this.#leave = left.resolve;
     const items = task.work?.items ?? null;
     const packed = packInput(task);
-    if (packed instanceof TreadleError) {
-      this.#input = NO_INPUT;
-      this.#end = { status: 'failed', error: packed };
-      return;
-    }
-    this.#input = packed;
-    if (items === null && type.shape?.kind !== 'task') this.#phase = 'plan';
+    const unsendable = packed instanceof TreadleError;
+    this.#taskIds = [task.id];
+    this.#inputs = [!unsendable && 'value' in packed ? packed.value : undefined];
+    this.#shared = !unsendable && 'shared' in packed ? packed.shared : undefined;
+    if (unsendable) this.#end = { status: 'failed', error: packed };
+    else if (items === null && type.shape?.kind !== 'task') this.#phase = 'plan';
   }
 
-  /** True when what is left is short and ends a task: it goes before all other chunks. */
+  get type(): string {
+    return this.#type.name;
+  }
+
+  *tasks(): Generator<Task, void, undefined> {
+    if (this.task.settlement === null) yield this.task;
+  }
+
   get urgent(): boolean {
     return this.#phase === 'finish' || this.#phase === 'cleanup';
   }
@@ -104,24 +104,18 @@ export class Execution {
     return this.#end !== null || this.task.stopping !== null;
   }
 
-  get inFlight(): number {
-    return this.#flights.size;
-  }
-
-  /** How many more lanes it could use now. */
   get wants(): number {
     if (this.#phase === 'over') return 0;
     if (this.stopping && this.#phase !== 'cleanup') return 0;
     if (this.#phase !== 'run' || this.#items === null) {
       return this.#flights.size === 0 && this.#again.waiting === 0 ? 1 : 0;
     }
-    const spare = this.type.policy.parallelism - this.#flights.size;
+    const spare = this.#type.policy.parallelism - this.#flights.size;
     if (spare <= 0) return 0;
     if (this.#items.allCut) return Math.min(spare, this.#again.due);
     return Math.min(spare, this.#host.threads());
   }
 
-  /** It has a slot now. */
   begin(): void {
     if (this.#phase === 'over') return;
     // The user's iterator may do anything when it is opened, cancel this task too.
@@ -132,18 +126,16 @@ export class Execution {
   }
 
   #askBreaker(): void {
-    const refusal = this.type.breaker.refusal(this.task.identity, this.#host.clock.monotonic());
+    const refusal = this.#type.breaker.refusal(this.task.identity, this.#host.clock.monotonic());
     if (refusal === null) return;
     if (this.#items === null) this.#onFailed(this.#wholeChunk(), refusal);
     else this.#fail(refusal);
   }
 
-  /** Looks what comes next. Where nothing has changed, nothing happens. */
   proceed(): void {
     this.#advance();
   }
 
-  /** Sends the next chunk to a free lane; false when there is none right now. */
   launchNext(): boolean {
     if (this.wants === 0) return false;
     const chunk = this.#next();
@@ -164,25 +156,44 @@ export class Execution {
         return true;
       }
     }
-    const price = 2 ** -task.priority;
-    const chargeMs = this.type.policy.chunk.targetMs;
-    this.usedMs += chargeMs * price;
-    const flight = this.#host.lanes.send(chunk, (notes) => this.#onNotes(notes));
-    const flying = this.#flights.add(flight, chunk);
+    this.usedMs += this.#type.policy.chunk.targetMs * this.#price;
+    this.#flights.send(chunk, this.#host.lanes);
     if (chunk.phase === 'cleanup') this.#flights.killAfter(CLEANUP_TIMEOUT_MS);
-    void flight.outcome.then((outcome) => {
-      this.usedMs += (outcome.ms - chargeMs) * price;
-      this.#flights.remove(flying);
-      this.#onOutcome(chunk, outcome);
-      // What is to stop runs nothing again.
-      if (this.stopping && this.#phase !== 'cleanup') this.#again.clear();
-      this.#advance();
-    });
     return true;
   }
 
+  /** What a millisecond of its work costs. */
+  get #price(): number {
+    return 2 ** -this.task.priority;
+  }
+
+  #onLanded(chunk: Chunk, outcome: Outcome): void {
+    this.usedMs += (outcome.ms - this.#type.policy.chunk.targetMs) * this.#price;
+    this.#onOutcome(chunk, outcome);
+    // What is to stop runs nothing again.
+    if (this.stopping && this.#phase !== 'cleanup') this.#again.clear();
+    this.#advance();
+  }
+
+  /** Goes on with work in one piece that is under way as a member of a pack, and began `ageMs` ago. Returns who is to be told of it. */
+  adopt(flight: Flight, member: number, ageMs: number): FlightEvents {
+    this.#startTimeout(ageMs);
+    return this.#flights.adopt(this.#wholeChunk(), flight, member);
+  }
+
+  /** Goes on with work in one piece that has come back. */
+  resume(outcome: Outcome): void {
+    if (this.#phase === 'over') return;
+    this.#onOutcome(this.#wholeChunk(), outcome);
+    this.#advance();
+  }
+
+  cancel(): void {
+    this.#stop('cancel');
+  }
+
   /** Asks the task to stop; after the grace its threads are ended by force, where the type allows that. */
-  stop(reason: StopReason): void {
+  #stop(reason: StopReason): void {
     // Where its time is up already, the cancel is heard by this.
     if (reason === 'cancel') this.#isLast = true;
     if (this.stopping || this.#phase === 'over') return;
@@ -194,41 +205,36 @@ export class Execution {
     if (reason === 'cancel' && task.status === 'running') task.transition('cancelling');
     else task.touch();
     if (reason !== 'cancel') task.changed();
-    this.#flights.stop(this.type.policy.cancelGraceMs);
+    this.#flights.stop(this.#type.policy.cancelGraceMs);
     this.#advance();
   }
 
-  /** Stops without grace. Types that must not be killed are only asked. */
   interrupt(): void {
-    this.stop('cancel');
+    this.#stop('cancel');
     this.#flights.kill();
   }
 
-  /** Fails it because it has waited too long; one that has begun goes on. */
-  expire(error: TreadleError): void {
+  expire(_: Task, error: TreadleError): void {
     if (this.task.startedAt !== null) return;
     this.#fail(error);
     this.#advance();
   }
 
-  /** For how long one of its chunks has shown no sign of life, in milliseconds. */
   get silentMs(): number {
     return this.#flights.silentMs();
   }
 
-  /** Stops it like a timeout where a chunk has been silent for longer than its type allows. */
   checkHeartbeat(): void {
-    const { heartbeatTimeoutMs } = this.type.policy;
+    const { heartbeatTimeoutMs } = this.#type.policy;
     if (heartbeatTimeoutMs === Infinity || this.#phase === 'cleanup' || this.silentMs <= heartbeatTimeoutMs) return;
     this.#timeOut(errorOfSilence(this.task.identity, heartbeatTimeoutMs));
   }
 
-  /** Takes in what the lanes have counted. */
   sample(): void {
     const { progress } = this.task;
     let done = 0;
     for (const { chunk, counted } of this.#flights.sample()) {
-      if (chunk.phase !== 'run' && !(chunk.phase === 'plan' && this.type.shape?.kind !== 'batch')) continue;
+      if (chunk.phase !== 'run' && !(chunk.phase === 'plan' && this.#type.shape?.kind !== 'batch')) continue;
       if (this.#items !== null) {
         done += clamp(counted.done, chunk.to - chunk.from);
       } else {
@@ -268,7 +274,7 @@ export class Execution {
 
   #useSource(source: ItemSource): void {
     this.#phase = 'run';
-    this.#items = new ItemWork(source, this.task, this.type.policy, this.#again, this.#retries);
+    this.#items = new ItemWork(source, this.task, this.#type.policy, this.#again, this.#type.retries);
     this.task.progress.setTotal(source.total);
   }
 
@@ -295,18 +301,19 @@ export class Execution {
 
   #chunk(work: Pick<Chunk, 'from' | 'to' | 'items' | 'offset' | 'parts'>): Chunk {
     return {
-      taskId: this.task.id,
-      type: this.type.index,
+      taskIds: this.#taskIds,
+      inputs: this.#inputs,
+      shared: this.#shared,
+      type: this.#type.index,
       phase: this.#phase as Phase,
       // Chunks of items have a budget each.
       attempt: this.#items === null ? this.task.attempt : 1,
       failures: this.#items === null ? this.task.attempt - 1 : 0,
       resends: 0,
-      input: this.#input,
-      describe: this.type.shape === null,
-      boxMs: boxMsOf(this.type.policy.chunk),
-      fresh: this.type.policy.isolate,
-      killable: this.type.policy.killable,
+      describe: this.#type.shape === null,
+      boxMs: boxMsOf(this.#type.policy.chunk),
+      fresh: this.#type.policy.isolate,
+      killable: this.#type.policy.killable,
       ...work,
     };
   }
@@ -316,16 +323,10 @@ export class Execution {
     return this.#chunk({ from: 0, to: 0 });
   }
 
-  #onNotes(notes: Notes): void {
-    const added = this.task.addNotes(notes);
-    if (added.length > 0) this.#host.onMessages(this.task, added);
-    this.task.changed();
-  }
-
   #onOutcome(chunk: Chunk, outcome: Outcome): void {
-    if (outcome.shape !== null) this.type.shape = outcome.shape;
+    if (outcome.shape !== null) this.#type.shape = outcome.shape;
     this.#ran ||= hasRun(outcome);
-    this.type.breaker.heard(this.task.identity, outcome, this.#host.clock.monotonic());
+    this.#type.breaker.heard(this.task.identity, outcome, this.#host.clock.monotonic());
     if (chunk.phase === 'cleanup') return this.#onCleanedUp(chunk, outcome);
     switch (outcome.kind) {
       case 'returned':
@@ -357,7 +358,7 @@ export class Execution {
     if (items !== null) return items.returned(chunk, outcome);
     // One piece, or `finish`: the work is done, whoever asked to stop it meanwhile.
     if (this.task.stopping === null || this.task.stopping === 'cancel') {
-      const noFinish = chunk.phase === 'finish' && this.type.shape?.finish === false;
+      const noFinish = chunk.phase === 'finish' && this.#type.shape?.finish === false;
       this.#end ??= { status: 'completed', value: noFinish ? this.#items?.results() : outcome.value };
     }
   }
@@ -370,7 +371,7 @@ export class Execution {
   #onPlanned(items: readonly unknown[] | { readonly from: number; readonly to: number }): void {
     if (this.stopping) return;
     const { work } = this.task;
-    if (this.type.policy.keepsInput && work !== null) {
+    if (this.#type.policy.keepsInput && work !== null) {
       this.task.work = { ...work, planned: 'from' in items ? range(items.from, items.to) : items };
     }
     if ('from' in items) this.#useSource(rangeSource(items));
@@ -388,12 +389,12 @@ export class Execution {
     const several = chunk.to - chunk.from > 1;
     if (items !== null && several && outcome.claimed) {
       // With `each`, what it has counted says at which item it was.
-      return items.split(chunk, this.type.shape?.each === true ? chunk.from + outcome.done : null);
+      return items.split(chunk, this.#type.shape?.each === true ? chunk.from + outcome.done : null);
     }
     const { claimed } = outcome;
     const error = errorOfLost(this.task.identity, outcome, items !== null && !several && claimed ? chunk.from : null);
     // A batch does not fail because of one death that may have been another's doing.
-    const ofBatch = this.#items !== null || (chunk.phase === 'plan' && this.type.shape?.kind === 'batch');
+    const ofBatch = this.#items !== null || (chunk.phase === 'plan' && this.#type.shape?.kind === 'batch');
     this.#onFailed(chunk, error, ofBatch ? 1 : 0, claimed);
   }
 
@@ -413,8 +414,8 @@ export class Execution {
   }
 
   #retryDelayMs(chunk: Chunk, error: TreadleError, free = 0): number | null {
-    if (this.#isLast || (this.type.shape?.kind === 'task' && this.#host.closing())) return null;
-    return this.#retries.delayMs(chunk.failures, error, free);
+    if (this.#isLast || (this.#type.shape?.kind === 'task' && this.#host.closing())) return null;
+    return this.#type.retries.delayMs(chunk.failures, error, free);
   }
 
   /** Another attempt of what has no items, or none yet. Work in one piece gives its slot back until then. */
@@ -424,7 +425,7 @@ export class Execution {
     this.#stopTimeout?.();
     this.#stopTimeout = null;
     this.#flights.keep();
-    if (this.type.shape?.kind === 'task') {
+    if (this.#type.shape?.kind === 'task') {
       this.#phase = 'over';
       this.#host.onRetry(task, delayMs);
       this.#leave();
@@ -445,7 +446,7 @@ export class Execution {
     this.task.changed();
     this.#again.clear();
     this.#items?.close();
-    this.#flights.stop(this.type.policy.cancelGraceMs);
+    this.#flights.stop(this.#type.policy.cancelGraceMs);
   }
 
   #onCleanedUp(chunk: Chunk, outcome: Outcome): void {
@@ -456,7 +457,10 @@ export class Execution {
     if (outcome.kind !== 'returned' && outcome.kind !== 'stopped') {
       const error = outcome.kind === 'lost' ? errorOfLost(this.task.identity, outcome) : null;
       const text = outcome.kind === 'threw' ? outcome.error.message : (error?.message ?? 'it could not be sent');
-      this.#onNotes({ messages: [{ at: this.#host.clock.now(), text: `cleanup failed: ${text}` }], dropped: 0 });
+      this.#host.onNotes(this.task, {
+        messages: [{ at: this.#host.clock.now(), text: `cleanup failed: ${text}` }],
+        dropped: 0,
+      });
     }
     this.#settle();
   }
@@ -496,12 +500,12 @@ export class Execution {
     const { task } = this;
     if (task.stopping === 'timeout') return this.#endOfAttempt();
     if (task.stopping === 'cancel') {
-      const everything = this.#cutAll && this.#items?.allOver === true && this.type.shape?.finish === false;
+      const everything = this.#cutAll && this.#items?.allOver === true && this.#type.shape?.finish === false;
       return everything ? { status: 'completed', value: this.#items?.results() } : { status: 'cancelled' };
     }
     if (this.#phase !== 'run' || this.#items?.allCut !== true || this.#again.size > 0) return null;
     // Without a single item no thread has told yet whether there is a `finish`; sending one is harmless.
-    if (this.type.shape?.finish !== false) {
+    if (this.#type.shape?.finish !== false) {
       this.#phase = 'finish';
       return null;
     }
@@ -521,7 +525,7 @@ export class Execution {
   }
 
   #cleanUp(): void {
-    const nothingToDo = this.type.shape?.cleanup === false || this.type.shape?.kind === 'task';
+    const nothingToDo = this.#type.shape?.cleanup === false || this.#type.shape?.kind === 'task';
     if (!this.#ran || nothingToDo || this.#host.lanes.closed) return this.#settle();
     this.#flights.keep();
     this.#phase = 'cleanup';
@@ -545,21 +549,22 @@ export class Execution {
   #settleTask(end: Settlement): void {
     // Without a single item there was nothing to send.
     if (end.status === 'completed' && this.task.status === 'pending') this.task.transition('running');
-    if (this.type.policy.keepsInput) this.task.undone = this.#items?.undone() ?? null;
+    if (this.#type.policy.keepsInput) this.task.undone = this.#items?.undone() ?? null;
     this.task.settle(end);
   }
 
-  #startTimeout(): void {
-    const timeoutMs = this.task.work?.timeoutMs ?? this.type.policy.timeoutMs;
+  /** `ageMs` is how long ago it began. */
+  #startTimeout(ageMs = 0): void {
+    const timeoutMs = this.task.work?.timeoutMs ?? this.#type.policy.timeoutMs;
     if (timeoutMs === Infinity || this.#stopTimeout !== null) return;
     const error = errorOfTimeout(this.task.identity, timeoutMs);
-    this.#stopTimeout = this.#host.clock.after(timeoutMs, () => this.#timeOut(error));
+    this.#stopTimeout = this.#host.clock.after(Math.max(0, timeoutMs - ageMs), () => this.#timeOut(error));
   }
 
   #timeOut(error: TreadleError): void {
     if (this.stopping) return;
     this.#timeout = error;
-    this.stop('timeout');
+    this.#stop('timeout');
   }
 }
 

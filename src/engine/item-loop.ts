@@ -2,8 +2,8 @@ import { type BatchSteps, isRange } from './define-task.js';
 import { refused } from './member-outcome.js';
 import {
   type ItemFailure,
-  type MemberMessage,
   type MemberOutcome,
+  type SliceMessage,
   serializeLightly,
   serializeThrown,
 } from './protocol.js';
@@ -16,11 +16,11 @@ const MAX_STRIDE = 64;
 // Of a chunk; the record of a task names no more.
 const MAX_WHOLE_ERRORS = 50;
 
-/** The items of a member: those that came along, or the numbers that its bounds stand for. */
-export function itemsOf(member: MemberMessage): readonly unknown[] {
-  if (member.items !== undefined) return member.items;
-  const first = member.from + (member.offset ?? 0);
-  return Array.from({ length: member.to - member.from }, (_, at) => first + at);
+/** The items of a slice: those that came along, or the numbers that its bounds stand for. */
+export function itemsOf(slice: SliceMessage): readonly unknown[] {
+  if (slice.items !== undefined) return slice.items;
+  const first = slice.from + (slice.offset ?? 0);
+  return Array.from({ length: slice.to - slice.from }, (_, at) => first + at);
 }
 
 /** A chunk of `run`. */

@@ -1,9 +1,14 @@
 import type { Counters } from './control-block.js';
-import type { InputMessage, MemberOutcome, ModuleShape, Notes, Phase, ThrownMessage } from './protocol.js';
+import type { MemberOutcome, ModuleShape, Notes, Phase, ThrownMessage } from './protocol.js';
 
-/** A piece of a task's work: what one message to a lane carries. */
+/** A piece of work: what one message to a lane carries. It is one task's, or a pack: the whole of several small ones. */
 export interface Chunk {
-  readonly taskId: string;
+  /** Whose work it is. More than one only in a pack. */
+  readonly taskIds: readonly string[];
+  /** The input of each. */
+  readonly inputs: readonly unknown[];
+  /** The input of a lone task, where it is large: serialised once. */
+  readonly shared?: SharedArrayBuffer | undefined;
   /** The number of the task type. */
   readonly type: number;
   readonly phase: Phase;
@@ -13,7 +18,6 @@ export interface Chunk {
   readonly failures: number;
   /** How often it was lost before a lane had begun it. */
   readonly resends: number;
-  readonly input: InputMessage;
   /** Items `from` to `to` of the task; both 0 where there are none. */
   readonly from: number;
   readonly to: number;
@@ -32,8 +36,8 @@ export interface Chunk {
   readonly killable: boolean;
 }
 
-/** How a flight ended. It is known only when the lane has left the work, or is gone. */
-export type Outcome = (
+/** What became of a member of a flight: of the one task of a chunk, or of one of a pack. */
+export type FlightOutcome =
   | MemberOutcome
   /** The lane died under the work. */
   | {
@@ -44,28 +48,41 @@ export type Outcome = (
       readonly reason: 'exited' | 'out-of-memory' | 'killed';
       /** It died while it loaded the task module: none of the task's code has run. */
       readonly loading: boolean;
-      /** False when the lane died before it began the work. */
+      /** False when the lane died before it began this member, or while it was at another. */
       readonly claimed: boolean;
       /** What the work had counted. */
       readonly done: number;
     }
   /** The chunk could not be sent at all. */
-  | { readonly kind: 'unsendable'; readonly error: ThrownMessage }
-) & {
+  | { readonly kind: 'unsendable'; readonly error: ThrownMessage };
+
+/** How a flight ended that had one member. */
+export type Outcome = FlightOutcome & {
   /** Milliseconds of work on the lane. */
   readonly ms: number;
   readonly shape: ModuleShape | null;
 };
 
-/** A chunk on a lane. */
+/** Who is told of a flight. Each member is told of once; the last of all calls is `onLeft`. Never within `send`. */
+export interface FlightEvents {
+  onNotes(notes: Notes, member: number): void;
+  /** `ageMs` is how long ago the lane began it, where that is known. */
+  onOutcome(outcome: FlightOutcome, member: number, ageMs: number): void;
+  /** The lane has left the work, or is gone. */
+  onLeft(ms: number, shape: ModuleShape | null): void;
+}
+
+/** A chunk on a lane. Where no member is named, the first one is meant. */
 export interface Flight {
-  /** Resolves when the lane has left the work or is gone; never rejects. */
-  readonly outcome: Promise<Outcome>;
-  /** Asks the work to stop. */
-  cancel(): void;
-  /** Ends the lane by force. The outcome tells when it is really over. */
+  /** Asks a member to stop; one that has not begun is taken back, and told of as stopped when the lane has left. */
+  cancel(member?: number): void;
+  /** Takes a member back that has not begun; false where it has. */
+  takeBack(member: number): boolean;
+  /** Ends the lane by force. `onLeft` tells when it is really over. */
   kill(): void;
-  /** What the work has counted so far. */
+  /** Whether the lane has begun a member. */
+  hasBegun(member: number): boolean;
+  /** What the member that is being worked on has counted so far. */
   sample(): Counters;
 }
 
@@ -76,7 +93,7 @@ export interface Lanes {
   /** Starts lanes that are not up yet, for so many chunks that wait. */
   grow(chunks: number): void;
   /** Sends a chunk to a free lane, best to one that is warm for its type. */
-  send(chunk: Chunk, onNotes: (notes: Notes) => void): Flight;
+  send(chunk: Chunk, events: FlightEvents): Flight;
   /** A task has settled: lanes drop what they keep of it, and threads that were its own. */
   forget(taskId: string): void;
   /** Starts every lane and loads every task type on it. One outcome for each type on each lane. */

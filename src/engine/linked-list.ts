@@ -8,7 +8,7 @@ export interface ListNode<T> {
   list: LinkedList<T> | null;
 }
 
-/** A doubly linked list: append, remove and take from the front, each in O(1). */
+/** A doubly linked list: every change in O(1). */
 export class LinkedList<T> {
   first: ListNode<T> | null = null;
   last: ListNode<T> | null = null;
@@ -19,6 +19,15 @@ export class LinkedList<T> {
     if (this.last === null) this.first = node;
     else this.last.next = node;
     this.last = node;
+    this.size++;
+    return node;
+  }
+
+  prepend(value: T, order: number): ListNode<T> {
+    const node: ListNode<T> = { value, order, previous: null, next: this.first, list: this };
+    if (this.first === null) this.last = node;
+    else this.first.previous = node;
+    this.first = node;
     this.size++;
     return node;
   }

@@ -6,6 +6,8 @@ export class PendingQueue {
   /** For each task type a queue for each priority, so that a type at its limit blocks nobody else. */
   readonly #byType = new Map<string, Map<number, LinkedList<Task>>>();
   #order = 0;
+  /** Orders before all others, for those that were put back. */
+  #orderBefore = 0;
   #size = 0;
 
   get size(): number {
@@ -13,12 +15,22 @@ export class PendingQueue {
   }
 
   add(task: Task): void {
-    let byPriority = this.#byType.get(task.identity.type);
-    if (byPriority === undefined) this.#byType.set(task.identity.type, (byPriority = new Map()));
-    let queue = byPriority.get(task.priority);
-    if (queue === undefined) byPriority.set(task.priority, (queue = new LinkedList()));
-    task.place = queue.append(task, this.#order++);
+    task.place = this.#queueFor(task).append(task, this.#order++);
     this.#size++;
+  }
+
+  /** Puts a task that was taken before all others of its priority again. */
+  putBack(task: Task): void {
+    task.place = this.#queueFor(task).prepend(task, --this.#orderBefore);
+    this.#size++;
+  }
+
+  #queueFor({ identity, priority }: Task): LinkedList<Task> {
+    let byPriority = this.#byType.get(identity.type);
+    if (byPriority === undefined) this.#byType.set(identity.type, (byPriority = new Map()));
+    let queue = byPriority.get(priority);
+    if (queue === undefined) byPriority.set(priority, (queue = new LinkedList()));
+    return queue;
   }
 
   /** False when it was not waiting. */
@@ -42,6 +54,24 @@ export class PendingQueue {
       }
     }
     if (best === null) return null;
+    this.remove(best.value);
+    return best.value;
+  }
+
+  /** How many of a type wait. */
+  sizeOf(type: string): number {
+    let size = 0;
+    for (const queue of this.#byType.get(type)?.values() ?? []) size += queue.size;
+    return size;
+  }
+
+  /** Takes the next task of one type, unless it is not `wanted`. */
+  takeOf(type: string, wanted: (task: Task) => boolean): Task | null {
+    let best: ListNode<Task> | null = null;
+    for (const { first } of this.#byType.get(type)?.values() ?? []) {
+      if (first !== null && (best === null || isBefore(first, best))) best = first;
+    }
+    if (best === null || !wanted(best.value)) return null;
     this.remove(best.value);
     return best.value;
   }

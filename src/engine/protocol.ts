@@ -26,24 +26,29 @@ export interface WorkerType {
 /** The steps in which a task meets a thread; a one-piece task has only `run`. `load` belongs to no task: it warms a thread. */
 export type Phase = 'load' | 'plan' | 'run' | 'finish' | 'cleanup';
 
-/** Host to thread, as the argument of `piscina.run`: a chunk of one task, or a pack of several. */
+/** Host to thread: a chunk of one task, or a pack of several tasks that are one piece of work each. */
 export interface ChunkMessage {
   readonly epoch: number;
   readonly type: number;
   readonly phase: Phase;
-  /** Answer with the shape of the module: the host has not seen it yet. */
+  /** Tell the shape of the module: the host has not seen it yet. */
   readonly describe: boolean;
   /** A chunk of `each` ends after so many milliseconds, done or not. */
   readonly boxMs: number;
-  readonly members: readonly MemberMessage[];
+  readonly attempt: number;
+  /** The members: the tasks whose work it is. Each has a claim in the control block, by its index here. */
+  readonly taskIds: readonly string[];
+  /** Their inputs. */
+  readonly inputs: readonly unknown[];
+  /** The input of a lone task, where it is large: serialised once, and decoded once per thread. */
+  readonly shared?: SharedArrayBuffer | undefined;
+  /** Absent where the task has no items, or none yet. */
+  readonly slice?: SliceMessage | undefined;
 }
 
-/** One task's part of a chunk. */
-export interface MemberMessage {
-  readonly taskId: string;
-  readonly attempt: number;
-  readonly input: InputMessage;
-  /** Items `from` to `to` of the task. Both 0 where there are none. */
+/** The items that a chunk is about. */
+export interface SliceMessage {
+  /** Items `from` to `to` of the task. Both 0 for `finish`. */
   readonly from: number;
   readonly to: number;
   /** The items; absent where they are the numbers from `from` to `to` themselves, shifted by `offset`. */
@@ -54,8 +59,8 @@ export interface MemberMessage {
   readonly parts?: readonly unknown[] | undefined;
 }
 
-/** An input: as it is, or serialised once into shared bytes and decoded once per thread. */
-export type InputMessage = { readonly value: unknown } | { readonly shared: SharedArrayBuffer };
+/** An input on the host: as it is, or serialised into shared bytes. */
+export type PackedInput = { readonly value: unknown } | { readonly shared: SharedArrayBuffer };
 
 /** What the host must know of a module it never loads. */
 export interface ModuleShape {
@@ -99,23 +104,29 @@ export interface ItemFailure {
 /** Why a member counts as failed, as far as the thread can tell. */
 export type ThrownCode = 'TASK_FAILED' | 'TASK_MODULE_FAILED' | 'UNSERIALIZABLE' | 'INVALID_ARGUMENT';
 
-/** Thread to host: the end of a flight. Members that were flushed are missing from `outcomes`. */
-export interface ChunkAnswer {
-  readonly outcomes: readonly (MemberOutcome | undefined)[];
-  /** How many {@link FlushMessage}s belong to this flight. Ports do not order: the host waits until it has them all. */
-  readonly flushes: number;
+/** Thread to host: what has become of members of a flight, what one has to tell, or that the thread has left it. */
+export interface FlightMessage {
+  readonly epoch: number;
+  /** The index of the member that this is about; of the first one, where it is about several. */
+  readonly member?: number | undefined;
+  /** What became of it. */
+  readonly outcome?: MemberOutcome | undefined;
+  /** What it and those after it returned: the short form for work in one piece. */
+  readonly values?: readonly unknown[] | undefined;
+  /** How long ago each of those began. Milliseconds. */
+  readonly agesMs?: readonly number[] | undefined;
+  readonly notes?: Notes | undefined;
+  /** The last message of a flight. A member that nothing was told of has been taken back by the host. */
+  readonly left?: FlightEnd | undefined;
+}
+
+/** How a thread left a flight. */
+export interface FlightEnd {
   /** Milliseconds of work, without loading the module and `ctx.perThread`. */
   readonly ms: number;
   readonly shape?: ModuleShape | undefined;
   /** The thread uses more heap than it may. */
   readonly overHeap?: boolean | undefined;
-}
-
-/** Thread to host, on its own way: outcomes of members ahead of the flight's end, or what a task has to tell. */
-export interface FlushMessage {
-  readonly epoch: number;
-  readonly outcomes?: readonly (readonly [index: number, outcome: MemberOutcome])[] | undefined;
-  readonly notes?: (Notes & { readonly index: number }) | undefined;
 }
 
 /** How many messages a note carries, and a record keeps. It stands here, so that threads need not load records. */
@@ -129,10 +140,9 @@ export interface Notes {
   readonly dropped: number;
 }
 
-/** Thread to host, once: the thread is up, and this is how to wake it. */
+/** Thread to host, once, by way of its parent port: the thread is up, and all else but strays goes over this port. */
 export interface HelloMessage {
   readonly hello: MessagePort;
-  readonly threadId: number;
 }
 
 /** Thread to host, once: what `ctx.perThread` made is disposed of. */
@@ -140,7 +150,10 @@ export interface RetiredMessage {
   readonly retired: true;
 }
 
-/** Thread to host, once: what code threw that a task had left behind. The thread goes on, and is to be replaced. */
+/**
+ * Thread to host, once, by way of its parent port: what code threw that a task had left behind. The thread goes on, and
+ * is to be replaced.
+ */
 export interface StrayMessage {
   readonly stray: {
     /** The number of the task type; null where that is not known. */
@@ -151,11 +164,17 @@ export interface StrayMessage {
   };
 }
 
-/** All that comes from a thread besides the answers to chunks. */
-export type ThreadMessage = HelloMessage | FlushMessage | RetiredMessage | StrayMessage;
+/** All that comes over the thread's port. */
+export type ThreadMessage = FlightMessage | RetiredMessage;
 
-/** Host to thread, on the port of the hello: stop a flight, drop a decoded input, make ready to end. */
-export type WakeMessage = { readonly cancel: number } | { readonly forget: string } | { readonly retire: true };
+/** All that goes to a thread over its port. */
+export type HostMessage = ChunkMessage | WakeMessage;
+
+/** Host to thread: wake a member that was cancelled, drop a decoded input, make ready to end. */
+export type WakeMessage =
+  | { readonly cancel: number; readonly member: number }
+  | { readonly forget: string }
+  | { readonly retire: true };
 
 /** A thrown value in plain data. */
 export interface ThrownMessage {

@@ -1,5 +1,5 @@
 import type { Clock, Ticker } from './clock.js';
-import type { Execution } from './execution.js';
+import type { Run } from './run.js';
 
 /** What a reconciler looks after. */
 export interface ReconcilerHost {
@@ -7,8 +7,8 @@ export interface ReconcilerHost {
   expireRecords(max: number): number;
   /** Ends flights whose thread is gone without having said so; returns how many. */
   checkLanes(): number;
-  /** The tasks in progress. */
-  inProgress(): Iterable<Pick<Execution, 'checkHeartbeat' | 'proceed' | 'silentMs'>>;
+  /** What has a slot. */
+  inProgress(): Iterable<Pick<Run, 'checkHeartbeat' | 'proceed' | 'silentMs'>>;
   /** Calls hooks whose turn never came; returns how many. */
   catchUpHooks(): number;
   /** A step or a task failed. */
@@ -112,7 +112,7 @@ export class Reconciler {
     return at;
   }
 
-  #check(execution: Pick<Execution, 'checkHeartbeat' | 'proceed' | 'silentMs'>): number {
+  #check(execution: Pick<Run, 'checkHeartbeat' | 'proceed' | 'silentMs'>): number {
     if (execution.silentMs > SILENT_MS) this.#silentSoFar++;
     execution.checkHeartbeat();
     // Should a wake-up have been missed, this is another.

@@ -1,8 +1,8 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { Clock, StopTimer } from './clock.js';
-import type { Execution } from './execution.js';
 import type { Lanes } from './lanes.js';
 import { PendingQueue } from './pending-queue.js';
+import type { Run } from './run.js';
 import type { Task } from './task.js';
 import type { ResolvedTaskType } from './task-type.js';
 
@@ -10,7 +10,8 @@ export interface SchedulerHost {
   readonly lanes: Lanes;
   readonly clock: Clock;
   typeOf(name: string): ResolvedTaskType;
-  execute(task: Task): Execution;
+  /** What runs a task that has got a slot. */
+  runOf(task: Task): Run;
 }
 
 const RESOLVED = Promise.resolve();
@@ -21,13 +22,13 @@ const RESOLVED = Promise.resolve();
  */
 export class Scheduler {
   readonly pending: PendingQueue = new PendingQueue();
-  readonly inProgress: Map<string, Execution> = new Map();
+  readonly inProgress: Set<Run> = new Set();
   /** Tasks that wait for their next attempt, and what ends the wait. */
   readonly #resting = new Map<Task, StopTimer>();
   readonly #host: SchedulerHost;
   readonly #limit: LimitFunction;
   /** Those in progress that may have a chunk to send. */
-  readonly #ready = new Set<Execution>();
+  readonly #ready = new Set<Run>();
   readonly #perType = new Map<string, number>();
   #paused = false;
   #pumpDue = false;
@@ -71,9 +72,20 @@ export class Scheduler {
     yield* this.#resting.keys();
   }
 
-  /** Puts a task that has given its slot back into the queue again, after `delayMs`. */
+  /** Puts tasks that were taken, but not begun, before all others again. */
+  putBack(tasks: readonly Task[]): void {
+    for (let at = tasks.length - 1; at >= 0; at--) {
+      const task = tasks[at] as Task;
+      task.run = null;
+      this.pending.putBack(task);
+    }
+    this.pump();
+  }
+
+  /** Puts a task that gives its slot back into the queue again, after `delayMs`. */
   retry(task: Task, delayMs: number): void {
-    this.inProgress.delete(task.id);
+    if (task.run !== null) this.inProgress.delete(task.run);
+    task.run = null;
     if (delayMs <= 0) return this.add(task);
     const stop = this.#host.clock.after(delayMs, () => {
       this.#resting.delete(task);
@@ -89,14 +101,14 @@ export class Scheduler {
     return this.#resting.delete(task) || this.pending.remove(task);
   }
 
-  wake(execution: Execution): void {
-    this.#ready.add(execution);
+  wake(run: Run): void {
+    this.#ready.add(run);
     this.pump();
   }
 
   /** One that had nothing to send for a while, because its items came slowly, does not get those turns afterwards. */
-  catchUp(execution: Execution): void {
-    execution.usedMs = Math.max(execution.usedMs, this.#leastReady());
+  catchUp(run: Run): void {
+    run.usedMs = Math.max(run.usedMs, this.#leastReady());
   }
 
   /** Gives out slots and lanes, once everything that happens in this turn has happened. */
@@ -118,27 +130,25 @@ export class Scheduler {
     while (!this.#paused && this.#limit.activeCount + this.#limit.pendingCount < this.#limit.concurrency) {
       const task = this.pending.take((type) => this.#mayStart(type));
       if (task === null) return;
-      const { type } = task.identity;
-      this.#perType.set(type, (this.#perType.get(type) ?? 0) + 1);
-      const execution = this.#host.execute(task);
-      execution.usedMs = this.#leastUsed();
-      this.inProgress.set(task.id, execution);
+      const run = this.#host.runOf(task);
+      task.run = run;
+      run.usedMs = this.#leastUsed();
+      this.#perType.set(run.type, (this.#perType.get(run.type) ?? 0) + 1);
+      this.inProgress.add(run);
       const slot = this.#limit(() => {
-        execution.begin();
-        return execution.left;
+        run.begin();
+        return run.left;
       });
-      void slot.then(() => this.#release(execution));
+      void slot.then(() => this.#release(run));
     }
   }
 
-  #release(execution: Execution): void {
-    const { id, identity } = execution.task;
-    // It may have been tried again meanwhile.
-    if (this.inProgress.get(id) === execution) this.inProgress.delete(id);
-    this.#ready.delete(execution);
-    const count = (this.#perType.get(identity.type) ?? 1) - 1;
-    if (count === 0) this.#perType.delete(identity.type);
-    else this.#perType.set(identity.type, count);
+  #release(run: Run): void {
+    this.inProgress.delete(run);
+    this.#ready.delete(run);
+    const count = (this.#perType.get(run.type) ?? 1) - 1;
+    if (count === 0) this.#perType.delete(run.type);
+    else this.#perType.set(run.type, count);
     this.pump();
   }
 
@@ -149,44 +159,44 @@ export class Scheduler {
   #giveTurns(): void {
     const { lanes } = this.#host;
     while (this.#ready.size > 0) {
-      const execution = this.#next();
-      if (execution === null) return;
+      const run = this.#next();
+      if (run === null) return;
       if (lanes.free() === 0) return lanes.grow(this.#wanted());
-      if (!execution.launchNext() || execution.wants === 0) this.#ready.delete(execution);
+      if (!run.launchNext() || run.wants === 0) this.#ready.delete(run);
     }
   }
 
   /** Who has used the threads least, by weight; what ends a task goes first. While paused, only what stops. */
-  #next(): Execution | null {
-    let best: Execution | null = null;
-    for (const execution of this.#ready) {
-      if (execution.wants === 0) this.#ready.delete(execution);
-      else if (this.#paused && !execution.stopping) continue;
-      else if (best === null || isBefore(execution, best)) best = execution;
+  #next(): Run | null {
+    let best: Run | null = null;
+    for (const run of this.#ready) {
+      if (run.wants === 0) this.#ready.delete(run);
+      else if (this.#paused && !run.stopping) continue;
+      else if (best === null || isBefore(run, best)) best = run;
     }
     return best;
   }
 
   #wanted(): number {
     let wanted = 0;
-    for (const execution of this.#ready) wanted += execution.wants;
+    for (const run of this.#ready) wanted += run.wants;
     return wanted;
   }
 
   #leastReady(): number {
     let least = Infinity;
-    for (const execution of this.#ready) least = Math.min(least, execution.usedMs);
+    for (const run of this.#ready) least = Math.min(least, run.usedMs);
     return least === Infinity ? 0 : least;
   }
 
   /** A newcomer starts level with who has used least, or it would have the threads to itself for long. */
   #leastUsed(): number {
     let least = Infinity;
-    for (const execution of this.inProgress.values()) least = Math.min(least, execution.usedMs);
+    for (const run of this.inProgress) least = Math.min(least, run.usedMs);
     return least === Infinity ? 0 : least;
   }
 }
 
-function isBefore(a: Execution, b: Execution): boolean {
+function isBefore(a: Run, b: Run): boolean {
   return a.urgent === b.urgent ? a.usedMs < b.usedMs : a.urgent;
 }

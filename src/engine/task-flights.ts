@@ -1,59 +1,77 @@
 import type { Clock, StopTimer } from './clock.js';
 import type { Counters } from './control-block.js';
-import type { Chunk, Flight } from './lanes.js';
+import type { Chunk, Flight, FlightEvents, Lanes, Outcome } from './lanes.js';
+import { LoneOutcome } from './lone-outcome.js';
+import type { Notes } from './protocol.js';
 
-/** A chunk of the task that is under way. */
-export interface Flying {
-  readonly flight: Flight;
-  readonly chunk: Chunk;
-}
-
-interface Heard extends Flying {
-  beats: number;
-  heardAt: number;
+/** Who is told of the flights of a task. */
+export interface TaskFlightEvents {
+  onNotes(notes: Notes): void;
+  /** One of them is over. */
+  onLanded(chunk: Chunk, outcome: Outcome): void;
 }
 
 /** The flights of one task: what is under way, how it is ended, and whether it still shows signs of life. */
 export class TaskFlights {
   readonly #clock: Clock;
   readonly #killable: boolean;
-  readonly #flights: Heard[] = [];
+  readonly #events: TaskFlightEvents;
+  readonly #flights: Flying[] = [];
   #stopGrace: StopTimer | null = null;
 
-  constructor(clock: Clock, killable: boolean) {
+  constructor(clock: Clock, killable: boolean, events: TaskFlightEvents) {
     this.#clock = clock;
     this.#killable = killable;
+    this.#events = events;
   }
 
   get size(): number {
     return this.#flights.length;
   }
 
-  add(flight: Flight, chunk: Chunk): Flying {
-    const flying = { flight, chunk, beats: Number.NaN, heardAt: this.#clock.monotonic() };
+  send(chunk: Chunk, lanes: Lanes): void {
+    const flying = this.#add(chunk, 0);
+    flying.flight = lanes.send(chunk, flying);
+  }
+
+  /** Takes on a flight that is under way, in which the chunk is one member. Returns who is to be told of that. */
+  adopt(chunk: Chunk, flight: Flight, member: number): FlightEvents {
+    const flying = this.#add(chunk, member);
+    flying.flight = flight;
+    return flying;
+  }
+
+  #add(chunk: Chunk, member: number): Flying {
+    const flying = new Flying(
+      chunk,
+      member,
+      this.#clock.monotonic(),
+      (outcome) => {
+        this.#flights.splice(this.#flights.indexOf(flying), 1);
+        this.#events.onLanded(chunk, outcome);
+      },
+      (notes) => this.#events.onNotes(notes),
+    );
     this.#flights.push(flying);
     return flying;
   }
 
-  remove(flying: Flying): void {
-    this.#flights.splice(this.#flights.indexOf(flying as Heard), 1);
-  }
-
   /** Asks all of them to stop; what still flies after `graceMs` is ended by force. */
   stop(graceMs: number): void {
-    for (const { flight } of this.#flights) flight.cancel();
+    // One that has not begun may be over at once.
+    for (const flying of [...this.#flights]) flying.flight?.cancel(flying.member);
     this.killAfter(graceMs);
   }
 
   killAfter(ms: number): void {
     this.keep();
-    this.#stopGrace = this.#clock.after(ms, () => this.kill());
+    if (this.#flights.length > 0) this.#stopGrace = this.#clock.after(ms, () => this.kill());
   }
 
   /** Ends their threads, unless the type must not be killed. */
   kill(): void {
     if (!this.#killable) return;
-    for (const { flight } of this.#flights) flight.kill();
+    for (const { flight } of [...this.#flights]) flight?.kill();
   }
 
   /** No force any more. */
@@ -64,7 +82,10 @@ export class TaskFlights {
 
   /** What each has counted so far. */
   *sample(): Generator<{ readonly chunk: Chunk; readonly counted: Counters }, void, undefined> {
-    for (const flying of this.#flights) yield { chunk: flying.chunk, counted: this.#listen(flying) };
+    for (const flying of this.#flights) {
+      const counted = flying.listen(this.#clock.monotonic());
+      if (counted !== null) yield { chunk: flying.chunk, counted };
+    }
   }
 
   /** For how long the one that was silent longest has shown no sign of life: no item done, nothing said or asked. */
@@ -72,17 +93,40 @@ export class TaskFlights {
     let silentMs = 0;
     const now = this.#clock.monotonic();
     for (const flying of this.#flights) {
-      this.#listen(flying);
+      flying.listen(now);
       silentMs = Math.max(silentMs, now - flying.heardAt);
     }
     return silentMs;
   }
+}
 
-  #listen(flying: Heard): Counters {
-    const counted = flying.flight.sample();
-    if (counted.beats !== flying.beats) {
-      flying.beats = counted.beats;
-      flying.heardAt = this.#clock.monotonic();
+/** One of them, told of by its lane. */
+class Flying extends LoneOutcome {
+  readonly chunk: Chunk;
+  readonly member: number;
+  flight: Flight | null = null;
+  heardAt: number;
+  #beats = Number.NaN;
+
+  constructor(
+    chunk: Chunk,
+    member: number,
+    now: number,
+    onOutcome: (outcome: Outcome) => void,
+    onNotes: (notes: Notes) => void,
+  ) {
+    super(onOutcome, onNotes);
+    this.chunk = chunk;
+    this.member = member;
+    this.heardAt = now;
+  }
+
+  /** What it has counted, and so whether it is alive. */
+  listen(now: number): Counters | null {
+    const counted = this.flight?.sample() ?? null;
+    if (counted !== null && counted.beats !== this.#beats) {
+      this.#beats = counted.beats;
+      this.heardAt = now;
     }
     return counted;
   }

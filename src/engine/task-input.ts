@@ -3,13 +3,11 @@ import { exceedsBytes, whereUnclonable } from './cloneable.js';
 import { TreadleError } from './errors.js';
 import type { Chunk } from './lanes.js';
 import { INLINE_INPUT_BYTES } from './options.js';
-import type { InputMessage } from './protocol.js';
+import type { PackedInput } from './protocol.js';
 import type { Task } from './task.js';
 
-export const NO_INPUT: InputMessage = { value: undefined };
-
 /** A task's input as its chunks carry it: up to 16 KiB with each of them, more is serialised once and shared. */
-export function packInput(task: Task): InputMessage | TreadleError {
+export function packInput(task: Task): PackedInput | TreadleError {
   const input = task.work?.input;
   if (!exceedsBytes(input, INLINE_INPUT_BYTES)) return { value: input };
   let bytes: Buffer;

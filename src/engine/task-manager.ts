@@ -13,10 +13,12 @@ import {
   threadCount,
 } from './options.js';
 import { countOf } from './item-source.js';
+import { Pack, type PackHost, isPackable } from './pack.js';
 import { ProgressTicker } from './progress-ticker.js';
 import { Reconciler } from './reconciler.js';
 import { type ListOptions, type OwnerScope, Records, type TaskPage } from './records.js';
 import { type RerunOptions, checkRerunOptions, workOfRerun } from './rerun.js';
+import type { Run } from './run.js';
 import { Scheduler } from './scheduler.js';
 import { type CloseOptions, type CloseReport, Closing } from './closing.js';
 import {
@@ -37,6 +39,7 @@ import {
   type TerminalStatus,
   isTerminal,
 } from './task-record.js';
+import type { Notes } from './protocol.js';
 import { type ResolvedTaskType, type TaskType, resolveTaskTypes } from './task-type.js';
 import { ThreadPool } from './thread-pool.js';
 
@@ -78,7 +81,7 @@ export class TaskManager<
   readonly #records: Records;
   readonly #hooks: Hooks;
   readonly #settledCounts: Record<TerminalStatus, number> = { completed: 0, failed: 0, cancelled: 0 };
-  readonly #executionHost: ExecutionHost;
+  readonly #runHost: ExecutionHost & PackHost;
   readonly #observer: TaskObserver & HandleHost;
   readonly #announcer: Announcer = new Announcer(this, (task) => this.#recordOf(task));
   readonly #ticker: ProgressTicker;
@@ -96,7 +99,7 @@ export class TaskManager<
     this.#options = resolveOptions(options);
     const { clock, threads, cancelGraceMs } = this.#options;
     const onError = (error: unknown): void => this.#announcer.error(error);
-    const types = resolveTaskTypes(options.types, cancelGraceMs);
+    const types = resolveTaskTypes(options.types, { cancelGraceMs, random: this.#options.random, onError });
     const watched = types.find(({ policy }) => policy.heartbeatTimeoutMs !== Infinity);
     if (watched !== undefined && this.#options.reconcileEveryMs === Infinity) {
       const expected = `finite, because \`types.${watched.name}\` has a \`heartbeatTimeoutMs\``;
@@ -117,24 +120,27 @@ export class TaskManager<
         lanes: this.#lanes,
         clock,
         typeOf: (name) => this.#typeOf(name),
-        execute: (task) => new Execution(task, this.#typeOf(task.identity.type), this.#executionHost),
+        runOf: (task) => this.#runOf(task),
       },
       this.#options.maxConcurrentTasks,
     );
     this.#ticker = new ProgressTicker(clock, () => this.#tick());
     this.#hooks = new Hooks(clock, onError);
     this.#records = new Records(this.#options.history, clock, (task) => this.#recordOf(task));
-    this.#executionHost = {
+    this.#runHost = {
       lanes: this.#lanes,
       clock,
-      random: this.#options.random,
       threads: () => this.#threads,
       closing: () => this.#closing !== null,
-      onReady: (execution) => this.#scheduler.wake(execution),
-      onRested: (execution) => this.#scheduler.catchUp(execution),
+      waiting: (type) => this.#scheduler.pending.sizeOf(type),
+      takeNext: (type, wanted) => this.#scheduler.pending.takeOf(type, wanted),
+      putBack: (tasks) => this.#scheduler.putBack(tasks),
+      execute: (task) => this.#execute(task),
+      cancel: (task) => this.#cancel(task),
+      onReady: (run) => this.#scheduler.wake(run),
+      onRested: (run) => this.#scheduler.catchUp(run),
       onRetry: (task, delayMs) => this.#scheduler.retry(task, delayMs),
-      onMessages: (task, messages) => this.#announcer.messages(task, messages),
-      onError,
+      onNotes: (task, notes) => this.#addNotes(task, notes),
     };
     this.#observer = {
       onTransition: (task) => this.#onTransition(task),
@@ -145,7 +151,7 @@ export class TaskManager<
       {
         expireRecords: (max) => this.#records.expire(max),
         checkLanes: () => this.#lanes.check(),
-        inProgress: () => this.#scheduler.inProgress.values(),
+        inProgress: () => this.#scheduler.inProgress,
         catchUpHooks: () => this.#hooks.catchUp(),
         onError,
       },
@@ -241,7 +247,10 @@ export class TaskManager<
       running: 0,
       cancelling: 0,
     };
-    for (const { task } of this.#scheduler.inProgress.values()) if (!isTerminal(task.status)) now[task.status]++;
+    for (const run of this.#scheduler.inProgress) {
+      run.sample();
+      for (const task of run.tasks()) if (!isTerminal(task.status)) now[task.status]++;
+    }
     return {
       total: this.#submitted,
       ...now,
@@ -398,7 +407,7 @@ export class TaskManager<
 
   #expire(task: Task, error: TreadleError): void {
     if (this.#scheduler.remove(task)) task.settle({ status: 'failed', error });
-    else this.#scheduler.inProgress.get(task.id)?.expire(error);
+    else task.run?.expire(task, error);
   }
 
   #newId(): string {
@@ -410,12 +419,27 @@ export class TaskManager<
 
   #cancel(task: Task): void {
     if (this.#scheduler.remove(task)) task.settle({ status: 'cancelled' });
-    else this.#scheduler.inProgress.get(task.id)?.stop('cancel');
+    else task.run?.cancel(task);
   }
 
   #recordOf(task: Task): TaskRecord {
-    this.#scheduler.inProgress.get(task.id)?.sample();
+    task.run?.sample();
     return task.snapshot();
+  }
+
+  #runOf(task: Task): Run {
+    const type = this.#typeOf(task.identity.type);
+    return isPackable(task, type) ? new Pack(task, type, this.#runHost) : this.#execute(task);
+  }
+
+  #execute(task: Task): Execution {
+    return new Execution(task, this.#typeOf(task.identity.type), this.#runHost);
+  }
+
+  #addNotes(task: Task, notes: Notes): void {
+    const added = task.addNotes(notes);
+    if (added.length > 0) this.#announcer.messages(task, added);
+    task.changed();
   }
 
   #onTransition(task: Task): void {
@@ -438,15 +462,15 @@ export class TaskManager<
   }
 
   #tick(): void {
-    for (const execution of this.#scheduler.inProgress.values()) {
-      execution.sample();
-      const { task } = execution;
-      // It has settled, and gives its slot back in a moment.
-      if (isTerminal(task.status)) continue;
-      if (task.status === 'pending' || !task.progress.takeChange()) continue;
-      task.touch();
-      task.changed();
-      this.#announcer.task('progress', task);
+    for (const run of this.#scheduler.inProgress) {
+      run.sample();
+      for (const task of run.tasks()) {
+        // It may have settled, and gives its slot back in a moment.
+        if (task.status === 'pending' || isTerminal(task.status) || !task.hasNewProgress()) continue;
+        task.touch();
+        task.changed();
+        this.#announcer.task('progress', task);
+      }
     }
   }
 }

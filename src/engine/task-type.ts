@@ -2,14 +2,14 @@ import { existsSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { type ChunkOptions, type ResolvedChunkOptions, resolveChunkOptions } from './chunk.js';
+import { type ChunkOptions, ChunkSizer, type ResolvedChunkOptions, resolveChunkOptions } from './chunk.js';
 import { whereUnclonable } from './cloneable.js';
 import { TreadleError, invalidArgument, onlyKeys } from './errors.js';
 import { Breaker } from './breaker.js';
 import { duration, integer } from './options.js';
 import type { ModuleShape } from './protocol.js';
 import type { SettledHook } from './hooks.js';
-import { type Backoff, type RetryDelay, resolveBackoff } from './retry-policy.js';
+import { type Backoff, Retries, type RetryDelay, resolveBackoff } from './retry-policy.js';
 
 type TypesOf<Definition> = Definition extends { readonly types?: infer Types } ? NonNullable<Types> : never;
 
@@ -78,8 +78,14 @@ export interface TaskPolicy<Data = unknown> {
   parallelism?: number;
   /** How many tasks of this type may be in progress at once. Integer >= 1. @default all */
   concurrency?: number;
-  /** How items are cut. @default chunks of about 25 ms */
+  /** How items are cut, and how many tasks share a pack. @default chunks of about 25 ms */
   chunk?: ChunkOptions;
+  /**
+   * True lets many tasks of this type, each one piece of work (`defineTask`), share one message to a thread: for tasks of
+   * microseconds, which then cost a fraction. A task may run twice, when a thread dies or one among them takes long: it
+   * must be safe to run again. @default false
+   */
+  pack?: boolean;
   /** False where the module's `plan` makes all items: a submission with items is then refused. @default true */
   items?: boolean;
   /** How long a task of this type may go on after it was told to stop. Milliseconds. @default the manager's */
@@ -136,6 +142,9 @@ export interface ResolvedTaskType {
   /** Known once a thread has loaded the module. */
   shape: ModuleShape | null;
   readonly breaker: Breaker;
+  readonly retries: Retries;
+  /** How many of its tasks share a chunk. */
+  readonly packSize: ChunkSizer;
 }
 
 export interface ResolvedPolicy {
@@ -151,6 +160,7 @@ export interface ResolvedPolicy {
   readonly parallelism: number;
   readonly concurrency: number;
   readonly chunk: ResolvedChunkOptions;
+  readonly pack: boolean;
   readonly takesItems: boolean;
   readonly cancelGraceMs: number;
   readonly killable: boolean;
@@ -172,6 +182,7 @@ const POLICY_KEYS = [
   'parallelism',
   'concurrency',
   'chunk',
+  'pack',
   'items',
   'cancelGraceMs',
   'killable',
@@ -180,8 +191,16 @@ const POLICY_KEYS = [
   'onSettled',
 ] as const satisfies readonly (keyof TaskPolicy | 'input')[];
 
+/** What task types take from their manager. */
+export interface TypeDefaults {
+  readonly cancelGraceMs: number;
+  readonly random: () => number;
+  /** A function of the user's failed. */
+  readonly onError: (error: unknown) => void;
+}
+
 /** @throws TreadleError INVALID_ARGUMENT, TASK_MODULE_FAILED when the module's file is not there. */
-export function resolveTaskTypes(types: unknown, cancelGraceMs: number): ResolvedTaskType[] {
+export function resolveTaskTypes(types: unknown, { cancelGraceMs, random, onError }: TypeDefaults): ResolvedTaskType[] {
   if (typeof types !== 'object' || types === null || Object.keys(types).length === 0) {
     throw invalidArgument('types', 'an object with at least one task type', types);
   }
@@ -190,13 +209,16 @@ export function resolveTaskTypes(types: unknown, cancelGraceMs: number): Resolve
     if (typeof given !== 'object' || given === null || !isModule(given.module) || given.policy === undefined) {
       throw invalidArgument(`types.${name}`, 'made by taskType()', type);
     }
+    const policy = resolvePolicy(`types.${name}`, given.policy, cancelGraceMs);
     return {
       name,
       index,
       url: existingModule(name, given.module.location),
-      policy: resolvePolicy(`types.${name}`, given.policy, cancelGraceMs),
+      policy,
       shape: null,
       breaker: new Breaker(),
+      retries: new Retries(policy, random, onError),
+      packSize: new ChunkSizer(policy.chunk),
     };
   });
 }
@@ -207,7 +229,16 @@ function resolvePolicy(
   graceMs: number,
 ): ResolvedPolicy {
   onlyKeys(name, policy, POLICY_KEYS);
-  const { input, data, items = true, killable = true, isolate = false, onDuplicate = 'reject', onSettled } = policy;
+  const {
+    input,
+    data,
+    items = true,
+    killable = true,
+    isolate = false,
+    pack = false,
+    onDuplicate = 'reject',
+    onSettled,
+  } = policy;
   const { onItemError = 'fail', keepInput = 'never' } = policy;
   if (input !== undefined && !isSchema(input)) {
     throw invalidArgument(`${name}.input`, 'a Standard Schema', input);
@@ -215,6 +246,8 @@ function resolvePolicy(
   if (typeof items !== 'boolean') throw invalidArgument(`${name}.items`, 'true or false', items);
   if (typeof killable !== 'boolean') throw invalidArgument(`${name}.killable`, 'true or false', killable);
   if (typeof isolate !== 'boolean') throw invalidArgument(`${name}.isolate`, 'true or false', isolate);
+  if (typeof pack !== 'boolean') throw invalidArgument(`${name}.pack`, 'true or false', pack);
+  if (pack && isolate) throw invalidArgument(`${name}.pack`, 'false where `isolate` is true', pack);
   if (onSettled !== undefined && typeof onSettled !== 'function') {
     throw invalidArgument(`${name}.onSettled`, 'a function', onSettled);
   }
@@ -240,6 +273,7 @@ function resolvePolicy(
     parallelism: integer(`${name}.parallelism`, policy.parallelism, 1, Infinity),
     concurrency: integer(`${name}.concurrency`, policy.concurrency, 1, Infinity),
     chunk: resolveChunkOptions(policy.chunk),
+    pack,
     takesItems: items,
     cancelGraceMs: duration(`${name}.cancelGraceMs`, policy.cancelGraceMs, graceMs),
     killable,

@@ -7,6 +7,7 @@ import type { SettledHook } from './hooks.js';
 import type { IndexRange } from './index-ranges.js';
 import type { Items } from './item-source.js';
 import type { ListNode } from './linked-list.js';
+import type { Run } from './run.js';
 import { MAX_RESULT_BYTES } from './options.js';
 import { COMPLETED_UNSEEN, Progress, UNSEEN } from './progress.js';
 import { MAX_MESSAGES, type Notes } from './protocol.js';
@@ -81,6 +82,10 @@ export class Task {
   hooks: readonly SettledHook[] = NO_HOOKS;
   /** Stops the timer that fails it when it has waited too long for its start. */
   stopExpiry: StopTimer | null = null;
+  /** What it has a slot by, while it is in progress. */
+  run: Run | null = null;
+  /** It has shown that it does not go well with others. */
+  alone = false;
   /** Where it stands in the pending queue; null when it does not wait there. */
   place: ListNode<Task> | null = null;
   readonly #clock: Clock;
@@ -109,6 +114,11 @@ export class Task {
     return this.#progress;
   }
 
+  /** True when there is progress to tell of since the last call. */
+  hasNewProgress(): boolean {
+    return this.#progress?.takeChange() === true;
+  }
+
   /** Items that were skipped; made on demand too. */
   get failedItems(): FailedItemList {
     this.#failedItems ??= new FailedItemList();
@@ -119,16 +129,19 @@ export class Task {
     return this.identity.id;
   }
 
-  /** Moves on to `to`, which is not an end; false, and nothing happens, when that state can't follow. */
-  transition(to: Exclude<TaskStatus, TerminalStatus>): boolean {
-    return !isTerminal(to) && this.#move(to);
+  /**
+   * Moves on to `to`, which is not an end; false, and nothing happens, when that state can't follow. `ageMs` is how long
+   * ago that came to be.
+   */
+  transition(to: Exclude<TaskStatus, TerminalStatus>, ageMs = 0): boolean {
+    return !isTerminal(to) && this.#move(to, ageMs);
   }
 
-  #move(to: TaskStatus): boolean {
+  #move(to: TaskStatus, ageMs = 0): boolean {
     if (!canTransition(this.status, to)) return false;
     this.status = to;
     this.#updatedAt = this.#clock.now();
-    if (to === 'running') this.startedAt ??= this.#updatedAt;
+    if (to === 'running') this.startedAt ??= Math.max(this.createdAt, Math.round(this.#updatedAt - ageMs));
     this.#observer.onTransition(this);
     this.changed();
     return true;
@@ -143,6 +156,7 @@ export class Task {
     this.#progress?.end(settlement.status === 'completed');
     const moved = this.#move(settlement.status);
     this.work = null;
+    this.run = null;
     this.undone = null;
     this.#whenSettled?.resolve();
     return moved;

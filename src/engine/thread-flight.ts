@@ -1,22 +1,13 @@
 import type { Worker } from 'node:worker_threads';
-import type { ControlBlock } from './control-block.js';
-import { deferred } from './deferred.js';
+import type { ControlBlock, Counters } from './control-block.js';
 import { guardExit } from './exit-guard.js';
-import type { Flight, Outcome } from './lanes.js';
-import {
-  type ChunkAnswer,
-  type FlushMessage,
-  type MemberOutcome,
-  type ModuleShape,
-  type Notes,
-  type WakeMessage,
-  serializeThrown,
-} from './protocol.js';
+import type { Flight, FlightEvents, FlightOutcome } from './lanes.js';
+import { type FlightEnd, type FlightMessage, type ModuleShape, type WakeMessage, serializeThrown } from './protocol.js';
 
 /** What a flight asks of its lane. */
 export interface FlightLane {
   wake(message: WakeMessage): void;
-  onFlightOver(flight: ThreadFlight): void;
+  onFlightOver(flight: ThreadFlight, end: FlightEnd | null): void;
 }
 
 /** How the thread of a flight ended. */
@@ -24,55 +15,49 @@ export interface ThreadEnd {
   readonly error: unknown;
   /** Null where there is none, or it is not known. */
   readonly exitCode: number | null;
-  /** It ended while it loaded the task module. */
-  readonly loading: boolean;
-  /** False when the work had not begun, or it was not the work's doing. */
-  readonly claimed: boolean;
-  /** What the work had counted. */
-  readonly done: number;
-  /** What is known of the module. */
-  readonly shape: ModuleShape | null;
 }
 
-/** The end of a flight that never was on a thread. */
-export function neverLaunched(error: unknown): ThreadEnd {
-  return { error, exitCode: null, loading: false, claimed: false, done: 0, shape: null };
-}
+/** Not known where the member is over, or nothing was begun. */
+const NOTHING_COUNTED: Counters = { done: 0, total: Number.NaN, beats: 0 };
 
 /** A chunk on a thread, or on its way there while the thread still starts. */
 export class ThreadFlight implements Flight {
-  readonly outcome: Promise<Outcome>;
   readonly epoch: number;
   readonly #control: ControlBlock;
   readonly #lane: FlightLane;
-  readonly #onNotes: (notes: Notes) => void;
-  readonly #resolve: (outcome: Outcome) => void;
-  #answer: ChunkAnswer | null = null;
-  #outcome: MemberOutcome | undefined;
-  #flushes = 0;
+  readonly #events: FlightEvents;
+  /** Whether a member was told of. */
+  readonly #told: boolean[];
+  /** How many members have not been taken back. */
+  #wanted: number;
   #over = false;
   #killed = false;
   #worker: Worker | null = null;
   #unguard: (() => void) | null = null;
 
-  constructor(epoch: number, control: ControlBlock, onNotes: (notes: Notes) => void, lane: FlightLane) {
-    const { promise, resolve } = deferred<Outcome>();
-    this.outcome = promise;
-    this.#resolve = resolve;
+  constructor(epoch: number, members: number, control: ControlBlock, events: FlightEvents, lane: FlightLane) {
     this.epoch = epoch;
     this.#control = control;
-    this.#onNotes = onNotes;
+    this.#events = events;
     this.#lane = lane;
+    this.#wanted = members;
+    this.#told = members === 1 ? [false] : new Array<boolean>(members).fill(false);
   }
 
   /** It is on its thread now. One that is not killable keeps the process from exiting under it. */
-  launched(worker: Worker | null, killable: boolean): void {
+  launched(worker: Worker, killable: boolean): void {
     this.#worker = worker;
     if (killable) return;
     this.#unguard = guardExit({
-      cancel: () => this.cancel(),
+      cancel: () => {
+        for (const member of this.#told.keys()) this.cancel(member);
+      },
       waitUntilLeft: (timeoutMs) => void this.#control.waitUntilLeft(this.epoch, timeoutMs),
     });
+  }
+
+  isOn(worker: Worker): boolean {
+    return this.#worker === worker;
   }
 
   /** The thread has exited, whether or not anybody was told. */
@@ -81,12 +66,18 @@ export class ThreadFlight implements Flight {
     return this.#worker?.threadId === -1;
   }
 
-  cancel(): void {
-    if (this.#over) return;
-    if (this.#worker === null) return this.#close({ kind: 'stopped', begun: false, ms: 0, shape: null });
-    this.#control.cancel(this.epoch);
-    // Work that has not begun is simply taken back; the thread then answers at once.
-    if (!this.#control.takeBack(this.epoch, 0)) this.#lane.wake({ cancel: this.epoch });
+  cancel(member = 0): void {
+    // Work that has not begun is simply taken back; the thread then leaves at once.
+    if (this.#over || this.takeBack(member)) return;
+    if (this.#control.ask(this.epoch, member)) this.#lane.wake({ cancel: this.epoch, member });
+  }
+
+  takeBack(member: number): boolean {
+    if (this.#over || !this.#control.takeBack(this.epoch, member)) return false;
+    this.#wanted--;
+    // Nobody needs the thread any more that it waits for.
+    if (this.#wanted === 0 && this.#worker === null) this.#end(0, null, null);
+    return true;
   }
 
   kill(): void {
@@ -94,70 +85,77 @@ export class ThreadFlight implements Flight {
     this.#killed = true;
     // Its own thread: the lane may have the next one already while this one still ends.
     if (this.#worker !== null) void this.#worker.terminate();
-    else this.lose(neverLaunched(new Error('The thread had not started yet')));
+    else this.lose({ error: new Error('The thread had not started yet'), exitCode: null });
   }
 
-  sample(): ReturnType<Flight['sample']> {
-    return this.#over ? { done: 0, total: Number.NaN, beats: 0 } : this.#control.sample();
+  hasBegun(member: number): boolean {
+    return this.#told[member] === true || (!this.#over && this.#control.isClaimed(this.epoch, member));
   }
 
-  answered(answer: ChunkAnswer): void {
-    this.#answer = answer;
-    this.#outcome ??= answer.outcomes[0];
-    this.#closeWhenComplete();
+  sample(): Counters {
+    return this.#over ? NOTHING_COUNTED : this.#control.sample();
   }
 
-  flushed(message: FlushMessage): void {
-    this.#flushes++;
-    if (message.notes !== undefined) this.#onNotes(message.notes);
-    for (const [, outcome] of message.outcomes ?? []) this.#outcome = outcome;
-    this.#closeWhenComplete();
+  /** The thread tells of it. */
+  heard({ member = 0, outcome, values = [], agesMs = [], notes, left }: FlightMessage): void {
+    if (notes !== undefined) this.#events.onNotes(notes, member);
+    if (outcome !== undefined) this.#tell(member, outcome);
+    for (let at = 0; at < values.length; at++) {
+      this.#tell(member + at, { kind: 'returned', value: values[at], done: 0 }, agesMs[at]);
+    }
+    if (left !== undefined) this.#end(left.ms, left.shape ?? null, left);
   }
 
   unsendable(error: unknown): void {
-    this.#close({ kind: 'unsendable', error: serializeThrown(error), ms: 0, shape: null });
+    const thrown = serializeThrown(error);
+    for (const member of this.#told.keys()) this.#tell(member, { kind: 'unsendable', error: thrown });
+    this.#end(0, null, null);
   }
 
-  /** What an end of the thread means to this flight. Ask before another flight is launched. */
-  endOf(error: unknown, exitCode: number | null): ThreadEnd {
-    const stray = this.#control.isStrayExit(this.epoch);
-    const claimed = !stray && this.#control.isClaimed(this.epoch, 0);
-    const loading = !stray && this.#control.loading;
-    const done = claimed ? this.#control.sample().done : 0;
-    return { error, exitCode, loading, claimed, done, shape: this.#control.shape() };
-  }
-
-  lose({ error, exitCode, loading, claimed, done, shape }: ThreadEnd): void {
+  /** The thread is gone. Ask before another flight is launched. */
+  lose({ error, exitCode }: ThreadEnd): void {
+    if (this.#over) return;
+    const launched = this.#worker !== null;
+    // What an earlier task had left behind has ended the thread, or it never was on one.
+    const blameless = !launched || this.#control.isStrayExit(this.epoch);
     const outOfMemory = (error as { code?: unknown } | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
-    const reason = this.#killed ? 'killed' : outOfMemory ? 'out-of-memory' : 'exited';
-    const thrown = exitCode === null ? serializeThrown(error) : null;
-    this.#close({
+    const lost = {
       kind: 'lost',
       exitCode: this.#killed ? null : exitCode,
-      error: thrown,
-      reason,
-      loading,
-      claimed,
-      done,
-      ms: 0,
-      shape,
-    });
+      error: exitCode === null ? serializeThrown(error) : null,
+      reason: this.#killed ? 'killed' : outOfMemory ? 'out-of-memory' : 'exited',
+      loading: !blameless && this.#control.loading,
+    } as const;
+    // Members run one after another: the last one that was begun is the one that the thread was at.
+    const present = blameless ? -1 : this.#lastBegun();
+    for (const member of this.#told.keys()) {
+      const claimed = member === present;
+      this.#tell(member, { ...lost, claimed, done: claimed ? this.#control.sample().done : 0 });
+    }
+    this.#end(0, launched ? this.#control.shape() : null, null);
   }
 
-  // The answer and what was flushed come on two ports, in any order.
-  #closeWhenComplete(): void {
-    const answer = this.#answer;
-    if (answer === null || this.#flushes < answer.flushes || this.#outcome === undefined) return;
-    // The outcome came in a message and is nobody else's: no copy.
-    this.#close(Object.assign(this.#outcome, { ms: answer.ms, shape: answer.shape ?? null }));
+  #lastBegun(): number {
+    let member = this.#told.length - 1;
+    while (member >= 0 && !this.#control.isClaimed(this.epoch, member)) member--;
+    return member;
   }
 
-  #close(outcome: Outcome): void {
+  #tell(member: number, outcome: FlightOutcome, ageMs = 0): void {
+    if (this.#over || this.#told[member] !== false) return;
+    this.#told[member] = true;
+    this.#events.onOutcome(outcome, member, ageMs);
+  }
+
+  #end(ms: number, shape: ModuleShape | null, end: FlightEnd | null): void {
     if (this.#over) return;
+    for (let member = 0; member < this.#told.length; member++) {
+      if (this.#told[member] === false) this.#tell(member, { kind: 'stopped', begun: false });
+    }
     this.#over = true;
     this.#unguard?.();
-    // Resolved first: who waits for the outcome acts on it before the free lane is given away.
-    this.#resolve(outcome);
-    this.#lane.onFlightOver(this);
+    // Told first: who hears of it acts on it before the free lane is given away.
+    this.#events.onLeft(ms, shape);
+    this.#lane.onFlightOver(this, end);
   }
 }

@@ -1,17 +1,9 @@
 import type { ResourceLimits } from 'node:worker_threads';
 import type { Clock, StopTimer } from './clock.js';
 import { ControlBlock } from './control-block.js';
-import type { Chunk, Flight } from './lanes.js';
-import type {
-  ChunkMessage,
-  FlushMessage,
-  MemberOutcome,
-  Notes,
-  StrayMessage,
-  WakeMessage,
-  WorkerBoot,
-} from './protocol.js';
-import { type FlightLane, type ThreadEnd, ThreadFlight, neverLaunched } from './thread-flight.js';
+import type { Chunk, Flight, FlightEvents } from './lanes.js';
+import type { ChunkMessage, FlightEnd, FlightMessage, StrayMessage, WakeMessage, WorkerBoot } from './protocol.js';
+import { type FlightLane, type ThreadEnd, ThreadFlight } from './thread-flight.js';
 import { type RecycleLimits, ThreadWear } from './thread-wear.js';
 import { WorkerThread } from './worker-thread.js';
 
@@ -52,8 +44,6 @@ export class ThreadLane implements FlightLane {
   #flight: ThreadFlight | null = null;
   /** What the flight carries, while it waits for a new thread. */
   #waiting: Chunk | null = null;
-  /** Flights that are not over: one whose thread still ends may not be the present one any more. */
-  readonly #flights = new Set<ThreadFlight>();
   #wear: ThreadWear;
   /** Tasks of which the thread keeps a decoded input. */
   readonly #inputs = new Set<string>();
@@ -61,8 +51,8 @@ export class ThreadLane implements FlightLane {
   #bootError: unknown = null;
   #stopRetry: StopTimer | null = null;
   #ending: Promise<void> | null = null;
-  /** Resolves when a thread that ended by itself is gone. */
-  #exiting: Promise<void> | null = null;
+  /** A thread that ended by itself, while it is not gone yet. */
+  #exiting: WorkerThread | null = null;
   #closed: Promise<void> | null = null;
 
   constructor(options: ThreadLaneOptions) {
@@ -72,7 +62,7 @@ export class ThreadLane implements FlightLane {
 
   /** Whether a thread lives here, booting ones included. */
   get live(): boolean {
-    return this.#thread?.worker != null || this.#waiting !== null || this.state === 'booting';
+    return this.#thread?.up === true || this.#waiting !== null || this.state === 'booting';
   }
 
   /** Starts the thread. */
@@ -86,9 +76,11 @@ export class ThreadLane implements FlightLane {
         boot: { control: this.#control.buffer, types, heapMb: recycle.heapMb },
         resourceLimits,
         clock,
-        onUp: (thread) => this.#thread === thread && this.#onThreadUp(),
-        onGone: (thread) => this.#thread === thread && this.#onThreadGone(thread),
-        onMessage: (thread, message) => this.#onMessage(message, this.#thread === thread),
+        onUp: (thread) => this.#thread === thread && this.#onThreadUp(thread),
+        onFlight: (_, message) => this.#onFlight(message),
+        onStray: (thread, stray) => this.#onStray(stray, this.#thread === thread),
+        onEnding: (thread) => this.#thread === thread && this.#onThreadEnding(thread),
+        onExit: (thread) => this.#onThreadExit(thread),
       });
     } catch (error) {
       this.#bootError = error;
@@ -96,19 +88,19 @@ export class ThreadLane implements FlightLane {
     }
   }
 
-  send(chunk: Chunk, onNotes: (notes: Notes) => void): Flight {
+  send(chunk: Chunk, events: FlightEvents): Flight {
+    const members = chunk.taskIds.length;
     this.#epoch = ControlBlock.nextEpoch(this.#epoch);
-    const flight = new ThreadFlight(this.#epoch, this.#control, onNotes, this);
+    const flight = new ThreadFlight(this.#epoch, members, this.#control, events, this);
     const thread = this.#thread;
     if (thread === null) {
-      flight.lose(this.#noThread());
+      queueMicrotask(() => flight.lose(this.#noThread()));
       return flight;
     }
 
     this.state = 'busy';
     this.#flight = flight;
-    this.#flights.add(flight);
-    this.#control.launch(this.#epoch, 1);
+    this.#control.launch(this.#epoch, members);
     if (this.#wear.fits(chunk)) {
       this.#launch(thread, flight, chunk);
     } else {
@@ -126,28 +118,22 @@ export class ThreadLane implements FlightLane {
   #launch(thread: WorkerThread, flight: ThreadFlight, chunk: Chunk): void {
     flight.launched(thread.worker, chunk.killable);
     this.#wear.began(chunk);
-    if ('shared' in chunk.input) this.#inputs.add(chunk.taskId);
-    thread.run(messageOf(chunk, flight.epoch)).then(
-      (answer) => {
-        // Piscina takes `null` for "no error", so that an uncaught `throw null` looks like an answer.
-        if (answer === null || answer === undefined) return this.#onRunRejected(flight, thread, answer);
-        // Node remembers that a module failed to load. A new thread does not.
-        if (answer.outcomes.some(isModuleFailure)) this.#wear.spoil();
-        else this.warmTypes.add(chunk.type);
-        if (answer.overHeap === true) this.#wear.spoil();
-        flight.answered(answer);
-      },
-      (error: unknown) => this.#onRunRejected(flight, thread, error),
-    );
+    if (chunk.shared !== undefined) this.#inputs.add(chunk.taskIds[0] as string);
+    this.warmTypes.add(chunk.type);
+    thread.keepAlive(true);
+    try {
+      thread.post(messageOf(chunk, flight.epoch));
+    } catch (error) {
+      queueMicrotask(() => flight.unsendable(error));
+    }
   }
 
   #noThread(): ThreadEnd {
-    const error = this.#bootError ?? new Error('The worker thread did not start');
-    return neverLaunched(error);
+    return { error: this.#bootError ?? new Error('The worker thread did not start'), exitCode: null };
   }
 
   wake(message: WakeMessage): void {
-    this.#thread?.wake(message);
+    this.#thread?.post(message);
   }
 
   /** Lets the thread dispose of what it keeps warm, then ends it. The lane is cold afterwards. */
@@ -193,7 +179,7 @@ export class ThreadLane implements FlightLane {
     const thread = this.#forgetThread();
     this.#becomeBooting();
     await thread?.destroy();
-    await this.#exiting;
+    await this.#exiting?.exited();
     if (becomes === 'booting' && this.#closed === null && !this.#isLeaving) return this.boot();
     this.state = becomes === 'booting' ? 'cold' : becomes;
     this.#options.onChange();
@@ -218,22 +204,28 @@ export class ThreadLane implements FlightLane {
     return thread;
   }
 
-  /** `present` is false where the thread is one that this lane has given up. */
-  #onMessage(message: FlushMessage | StrayMessage, present: boolean): void {
-    if ('stray' in message) {
-      this.#options.onStray(message.stray);
-      if (present) this.#wear.spoil();
-      if (present && this.state === 'idle') this.#replace();
-    } else {
-      for (const flight of this.#flights) if (flight.epoch === message.epoch) flight.flushed(message);
-    }
+  #onFlight(message: FlightMessage): void {
+    const flight = this.#flight;
+    if (flight?.epoch !== message.epoch) return;
+    // Node remembers that a module failed to load. A new thread does not.
+    const { outcome } = message;
+    if (outcome?.kind === 'threw' && outcome.code === 'TASK_MODULE_FAILED') this.#wear.spoil();
+    flight.heard(message);
   }
 
-  #onThreadUp(): void {
-    const [thread, flight, chunk] = [this.#thread, this.#flight, this.#waiting];
+  /** `present` is false where the thread is one that this lane has given up. */
+  #onStray(stray: StrayMessage['stray'], present: boolean): void {
+    this.#options.onStray(stray);
+    if (!present) return;
+    this.#wear.spoil();
+    if (this.state === 'idle') this.#replace();
+  }
+
+  #onThreadUp(thread: WorkerThread): void {
+    const [flight, chunk] = [this.#flight, this.#waiting];
     this.#bootFailures = 0;
     this.#waiting = null;
-    if (thread !== null && flight !== null && chunk !== null) this.#launch(thread, flight, chunk);
+    if (flight !== null && chunk !== null) this.#launch(thread, flight, chunk);
     else this.#idle();
   }
 
@@ -243,11 +235,11 @@ export class ThreadLane implements FlightLane {
     this.#options.onChange();
   }
 
-  onFlightOver(flight: ThreadFlight): void {
-    // The thread may have died and its successor may have a flight already.
-    this.#flights.delete(flight);
+  onFlightOver(flight: ThreadFlight, end: FlightEnd | null): void {
     if (this.#flight !== flight) return;
     this.#flight = null;
+    this.#thread?.keepAlive(false);
+    if (end?.overHeap === true) this.#wear.spoil();
     if (this.#waiting !== null) {
       // It was called off before its thread was up, which nobody ends while it starts.
       this.#waiting = null;
@@ -266,51 +258,46 @@ export class ThreadLane implements FlightLane {
     if (this.state === 'idle' && this.#wear.worn) this.#replace();
   }
 
-  /** Loses the flights whose thread has exited without anyone having been told; returns how many. */
+  /** Loses the flight whose thread has exited without anyone having been told; returns how many. */
   check(): number {
-    const gone = [...this.#flights].filter((flight) => flight.threadGone);
-    for (const flight of gone) {
-      const error = new Error('The worker thread is gone, and how it ended is not known');
-      const end = flight.endOf(error, null);
-      if (flight === this.#flight && this.state === 'busy') this.#startAnew();
-      flight.lose(end);
-    }
-    return gone.length;
+    const flight = this.#flight;
+    if (flight?.threadGone !== true) return 0;
+    this.#startAnew();
+    flight.lose({ error: new Error('The worker thread is gone, and how it ended is not known'), exitCode: null });
+    return 1;
   }
 
   /** Another thread in the place of one whose pool does not know that it is gone: that would wait for ever. */
   #startAnew(): void {
     void this.#forgetThread()?.destroy();
-    this.#control.setLoading(false);
     this.boot();
   }
 
-  #onRunRejected(flight: ThreadFlight, thread: WorkerThread, error: unknown): void {
-    if (thread.lives) return flight.unsendable(error);
-    const exitCode = exitCodeOf(error);
-    const end = flight.endOf(error, exitCode);
-    if (this.#flight === flight) this.#control.setLoading(false);
-    // An exit is reported when it has happened; an uncaught error is reported while the thread still ends.
-    void thread.exited().then(() => flight.lose(end));
-  }
-
-  /** The thread ends, in whatever way. */
-  #onThreadGone(thread: WorkerThread): void {
-    this.#bootError = thread.error ?? this.#bootError;
+  /** The thread ends, in whatever way; what it had said may still come. */
+  #onThreadEnding(thread: WorkerThread): void {
     this.#forgetThread();
     this.#becomeBooting();
-    this.#exiting = this.#startNext(thread);
+    this.#exiting = thread;
     this.#options.onChange();
   }
 
-  /** Starts another thread when the last one is really gone: there are never two. */
-  async #startNext(last: WorkerThread): Promise<void> {
-    await last.exited();
+  /** The thread is gone. Another one starts only now: there are never two. */
+  #onThreadExit(thread: WorkerThread): void {
+    const { error, exitCode } = thread;
+    if (this.#flight?.isOn(thread.worker) === true) this.#flight.lose({ error, exitCode });
+    if (this.#exiting !== thread) return;
+    this.#exiting = null;
+    this.#control.setLoading(false);
     if (this.#closed !== null || this.#ending !== null || this.#thread !== null) return;
-    if (this.#isLeaving) this.state = 'cold';
-    else if (last.worker !== null) this.boot();
-    // Where the last one had never come up, the next one may fare no better.
-    else this.#bootFailed();
+    if (this.#isLeaving) {
+      this.state = 'cold';
+    } else if (thread.up) {
+      this.boot();
+    } else {
+      // Where it had never come up, the next one may fare no better.
+      this.#bootError = error;
+      this.#bootFailed();
+    }
     this.#options.onChange();
   }
 
@@ -330,24 +317,11 @@ export class ThreadLane implements FlightLane {
 }
 
 function messageOf(chunk: Chunk, epoch: number): ChunkMessage {
-  const { taskId, attempt, input, from, to, items, offset, parts } = chunk;
-  return {
-    epoch,
-    type: chunk.type,
-    phase: chunk.phase,
-    describe: chunk.describe,
-    boxMs: chunk.boxMs,
-    members: [{ taskId, attempt, input, from, to, items, offset, parts }],
-  };
+  const { type, phase, describe, boxMs, attempt, taskIds, inputs, shared, from, to, items, offset, parts } = chunk;
+  // A key without a value would cost as much as one with one.
+  const lone = shared === undefined ? NOTHING : { shared };
+  const slice = to > from || parts !== undefined ? { slice: { from, to, items, offset, parts } } : NOTHING;
+  return { epoch, type, phase, describe, boxMs, attempt, taskIds, inputs, ...lone, ...slice };
 }
 
-function isModuleFailure(outcome: MemberOutcome | undefined): boolean {
-  return outcome?.kind === 'threw' && outcome.code === 'TASK_MODULE_FAILED';
-}
-
-const EXITED = /^worker exited with code: (-?\d+)$/;
-
-function exitCodeOf(error: unknown): number | null {
-  const match = error instanceof Error ? EXITED.exec(error.message) : null;
-  return match === null ? null : Number(match[1]);
-}
+const NOTHING = {};

@@ -1,8 +1,9 @@
 import type { ResourceLimits } from 'node:worker_threads';
 import type { Clock, StopTimer } from './clock.js';
 import { deferred } from './deferred.js';
-import type { Chunk, Flight, Lanes, Outcome } from './lanes.js';
-import type { Notes, StrayMessage, WorkerBoot } from './protocol.js';
+import type { Chunk, Flight, FlightEvents, Lanes, Outcome } from './lanes.js';
+import { LoneOutcome } from './lone-outcome.js';
+import type { StrayMessage, WorkerBoot } from './protocol.js';
 import { type LaneState, ThreadLane } from './thread-lane.js';
 import type { RecycleLimits } from './thread-wear.js';
 
@@ -28,7 +29,9 @@ export class ThreadPool implements Lanes {
   /** Lanes that are on their way out after a `resize`. */
   readonly #leaving = new Set<ThreadLane>();
   readonly #warmUps = new Map<ThreadLane, { type: number; resolve: (outcome: Outcome) => void }[]>();
+  /** Flights that load a module, and the number of its type. */
   readonly #warming = new Map<Flight, number>();
+  #onWarmed: (() => void) | null = null;
   #closed = false;
   #stopIdleTimer: StopTimer | null = null;
 
@@ -56,8 +59,8 @@ export class ThreadPool implements Lanes {
     }
   }
 
-  send(chunk: Chunk, onNotes: (notes: Notes) => void): Flight {
-    return this.#bestFor(chunk).send(chunk, onNotes);
+  send(chunk: Chunk, events: FlightEvents): Flight {
+    return this.#bestFor(chunk).send(chunk, events);
   }
 
   forget(taskId: string): void {
@@ -92,13 +95,13 @@ export class ThreadPool implements Lanes {
       const job = jobs.shift();
       if (jobs.length === 0) this.#warmUps.delete(lane);
       if (job === undefined) continue;
-      const flight = lane.send(loadChunk(job.type, !this.#options.unkillable.has(job.type)), () => {});
-      this.#warming.set(flight, job.type);
-      void flight.outcome.then((outcome) => {
+      const events = new LoneOutcome((outcome) => {
         this.#warming.delete(flight);
         job.resolve(outcome);
-        this.#onLaneChange();
+        this.#onWarmed?.();
       });
+      const flight = lane.send(loadChunk(job.type, !this.#options.unkillable.has(job.type)), events);
+      this.#warming.set(flight, job.type);
     }
   }
 
@@ -144,7 +147,10 @@ export class ThreadPool implements Lanes {
     this.#stopIdleTimer?.();
     // Loading a module belongs to no task, so nobody else ends it.
     for (const [flight, type] of this.#warming) if (!this.#options.unkillable.has(type)) flight.kill();
-    await Promise.all([...this.#warming.keys()].map((flight) => flight.outcome));
+    const allWarmed = deferred<void>();
+    this.#onWarmed = () => this.#warming.size === 0 && allWarmed.resolve();
+    this.#onWarmed();
+    await allWarmed.promise;
     await Promise.all([...this.#leaving].filter((lane) => lane.state !== 'busy').map((lane) => lane.close()));
   }
 
@@ -207,13 +213,13 @@ function rank(lane: ThreadLane, chunk: Chunk): number {
 
 function loadChunk(type: number, killable: boolean): Chunk {
   return {
-    taskId: '',
+    taskIds: [''],
+    inputs: [undefined],
     type,
     phase: 'load',
     attempt: 1,
     failures: 0,
     resends: 0,
-    input: { value: undefined },
     from: 0,
     to: 0,
     describe: true,

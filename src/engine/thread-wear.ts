@@ -31,22 +31,27 @@ export class ThreadWear {
   }
 
   /** Whether the chunk may run on this thread. */
-  fits(chunk: Chunk): boolean {
+  fits({ taskIds, fresh, phase }: Chunk): boolean {
+    const taskId = taskIds[0] as string;
     if (this.#spoiled) return false;
-    if (this.#lastTask === null || this.#lastTask === chunk.taskId) return true;
-    if (this.#isolated || chunk.fresh) return false;
-    return chunk.phase === 'load' || this.#tasks.size < this.#afterTasks || this.#tasks.has(chunk.taskId);
+    if (this.#lastTask === null || this.#lastTask === taskId) return true;
+    if (this.#isolated || fresh) return false;
+    return phase === 'load' || this.#tasks.size < this.#afterTasks || this.#tasks.has(taskId);
   }
 
-  began(chunk: Chunk): void {
+  /** All tasks of a pack count, so that one may bring a thread over its limit. */
+  began({ taskIds, fresh, phase }: Chunk): void {
+    const last = taskIds.at(-1) as string;
     // Loading a module belongs to no task.
-    if (chunk.phase === 'load' || chunk.taskId === this.#lastTask) return;
-    this.#lastTask = chunk.taskId;
+    if (phase === 'load' || last === this.#lastTask) return;
+    this.#lastTask = last;
     this.#lastTaskSettled = false;
-    this.#isolated = chunk.fresh;
+    this.#isolated = fresh;
     if (this.#afterTasks === Infinity) return;
-    this.#tasks.add(chunk.taskId);
-    this.#unsettled.add(chunk.taskId);
+    for (const taskId of taskIds) {
+      this.#tasks.add(taskId);
+      this.#unsettled.add(taskId);
+    }
   }
 
   settled(taskId: string): void {

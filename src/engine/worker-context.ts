@@ -22,7 +22,7 @@ export interface ContextHost {
   readonly control: ControlBlock;
   /** The context whose work runs now: any other one is stale and must not write. */
   readonly current: WorkerContext | null;
-  sendNotes(index: number, notes: Notes): void;
+  sendNotes(member: number, notes: Notes): void;
   warm<T>(key: string, factory: () => T): T;
 }
 
@@ -33,7 +33,7 @@ export class WorkerContext implements TaskContext {
   readonly data: unknown;
   readonly epoch: number;
   readonly #host: ContextHost;
-  readonly #index: number;
+  readonly index: number;
   #controller: AbortController | null = null;
   #countsItems = false;
   #stage: string | undefined;
@@ -42,23 +42,17 @@ export class WorkerContext implements TaskContext {
   #lastNotesAt = -Infinity;
   #notesTimer: NodeJS.Timeout | null = null;
 
-  constructor(
-    host: ContextHost,
-    epoch: number,
-    index: number,
-    task: { taskId: string; attempt: number },
-    data: unknown,
-  ) {
+  constructor(host: ContextHost, epoch: number, index: number, taskId: string, attempt: number, data: unknown) {
     this.#host = host;
-    this.#index = index;
+    this.index = index;
     this.epoch = epoch;
-    this.taskId = task.taskId;
-    this.attempt = task.attempt;
+    this.taskId = taskId;
+    this.attempt = attempt;
     this.data = data;
   }
 
   get cancelled(): boolean {
-    return this.#host.control.isCancelled(this.epoch);
+    return this.#host.control.isAsked(this.epoch, this.index);
   }
 
   /** Told to, or left over of a flight that has ended. */
@@ -148,6 +142,6 @@ export class WorkerContext implements TaskContext {
     this.#messages = [];
     this.#dropped = 0;
     this.#lastNotesAt = performance.now();
-    this.#host.sendNotes(this.#index, notes);
+    this.#host.sendNotes(this.index, notes);
   }
 }

@@ -1,17 +1,9 @@
-import type { MessagePort, ResourceLimits, Worker } from 'node:worker_threads';
+import { type MessagePort, type ResourceLimits, type Worker, receiveMessageOnPort } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import type { Clock } from './clock.js';
 import { deferred } from './deferred.js';
-import type {
-  ChunkAnswer,
-  ChunkMessage,
-  FlushMessage,
-  StrayMessage,
-  ThreadMessage,
-  WakeMessage,
-  WorkerBoot,
-} from './protocol.js';
+import type { FlightMessage, HelloMessage, HostMessage, StrayMessage, ThreadMessage, WorkerBoot } from './protocol.js';
 
 const WORKER_FILE = fileURLToPath(new URL('./worker-entry.cjs', import.meta.url));
 const DISPOSE_TIMEOUT_MS = 1_000;
@@ -22,31 +14,37 @@ export interface WorkerThreadOptions {
   readonly clock: Clock;
   /** It can be given work now. */
   readonly onUp: (thread: WorkerThread) => void;
-  /** It has ended, by whatever way but {@link WorkerThread.destroy}; it may need a moment more to exit. */
-  readonly onGone: (thread: WorkerThread) => void;
-  readonly onMessage: (thread: WorkerThread, message: FlushMessage | StrayMessage) => void;
+  readonly onFlight: (thread: WorkerThread, message: FlightMessage) => void;
+  readonly onStray: (thread: WorkerThread, stray: StrayMessage['stray']) => void;
+  /** It ends, by whatever way but {@link WorkerThread.destroy}: nothing more can be sent to it. */
+  readonly onEnding: (thread: WorkerThread) => void;
+  /** It has exited, and all that it had said was heard. */
+  readonly onExit: (thread: WorkerThread) => void;
 }
 
 /**
- * One worker thread, from its start to its exit: a Piscina pool of exactly one thread, which is not refilled.
- *
- * No signal is ever given to `piscina.run`: aborting rejects at once while the thread works on. The thread is terminated
- * instead, and Piscina's rejection at its exit is the truth.
+ * One worker thread, from its start to its exit: a Piscina pool of exactly one thread, which is not refilled. The pool
+ * starts and ends it; chunks and answers go over a port of the thread's own. They are not runs of the pool, because those
+ * cost twice as much, and what they report beside (a run rejects when its thread is gone) is told here by the exit itself.
  */
 export class WorkerThread {
-  /** Null until it is up. */
-  worker: Worker | null = null;
-  /** What it threw while nothing ran on it: why it did not come up. */
-  error: unknown = null;
+  readonly worker: Worker;
+  /** It has come up. */
+  up = false;
+  /** How it ended: what it threw, and its exit code, where that says it better. */
+  error: unknown = new Error('How the worker thread ended is not known');
+  exitCode: number | null = null;
   readonly #options: WorkerThreadOptions;
-  readonly #pool: Piscina<ChunkMessage, ChunkAnswer>;
-  #wakePort: MessagePort | null = null;
+  readonly #pool: Piscina;
+  readonly #exited: Promise<void>;
+  #port: MessagePort | null = null;
+  #ending = false;
   #onDisposed: (() => void) | null = null;
 
   /** @throws what keeps the machine from starting another thread. */
   constructor(options: WorkerThreadOptions) {
     this.#options = options;
-    this.#pool = new Piscina<ChunkMessage, ChunkAnswer>({
+    this.#pool = new Piscina({
       filename: WORKER_FILE,
       minThreads: 1,
       maxThreads: 1,
@@ -56,44 +54,53 @@ export class WorkerThread {
       resourceLimits: options.resourceLimits,
       workerData: options.boot,
     });
-    this.#pool.on('message', (message: ThreadMessage) => this.#onMessage(message));
-    // Without a listener, an error that a thread throws between two chunks would end the host.
-    this.#pool.on('error', (error) => (this.error = error));
+    this.worker = this.#pool.threads[0] as Worker;
+    let threw = false;
+    this.#pool.on('message', (message: HelloMessage | StrayMessage) => {
+      if ('hello' in message) this.#onHello(message.hello);
+      else options.onStray(this, message.stray);
+    });
+    // Without a listener, an error that a thread throws would end the host.
+    this.#pool.on('error', (error) => {
+      this.error = error;
+      threw = true;
+    });
     this.#pool.on('workerDestroy', () => {
       // Or it would start the next thread itself, where nobody could catch that there is none to be had.
       void this.#pool.destroy();
-      queueMicrotask(() => {
-        this.#closePort();
+      if (this.#ending) return;
+      this.#ending = true;
+      options.onEnding(this);
+    });
+    this.#exited = new Promise((resolve) => {
+      this.worker.once('exit', (code) => {
+        if (!threw) this.exitCode = code;
+        this.#drain();
         this.#onDisposed?.();
-        options.onGone(this);
+        options.onExit(this);
+        resolve();
       });
     });
   }
 
-  /**
-   * Runs a chunk. Rejects when the thread ends under it, or with the reason why the chunk can't be sent; an uncaught
-   * `throw null` resolves as null.
-   */
-  run(message: ChunkMessage): Promise<ChunkAnswer | null | undefined> {
-    return this.#pool.run(message);
+  /** Sends it a chunk, or what else it should know. @throws what keeps the message from being cloned. */
+  post(message: HostMessage): void {
+    this.#port?.postMessage(message);
   }
 
-  /** Whether it goes on. Piscina drops a thread before it rejects what ran on it; one that it keeps never got the chunk. */
-  get lives(): boolean {
-    return this.worker !== null && this.#pool.threads.includes(this.worker);
-  }
-
-  wake(message: WakeMessage): void {
-    this.#wakePort?.postMessage(message);
+  /** While it has work, the process stays alive for it. */
+  keepAlive(keep: boolean): void {
+    if (keep) this.#port?.ref();
+    else this.#port?.unref();
   }
 
   /** Lets an idle thread dispose of what it keeps warm; not for long. */
   async dispose(): Promise<void> {
-    if (this.#wakePort === null) return;
+    if (this.#port === null || this.#ending) return;
     const disposed = deferred<void>();
     this.#onDisposed = disposed.resolve;
     const stop = this.#options.clock.after(DISPOSE_TIMEOUT_MS, disposed.resolve, true);
-    this.wake({ retire: true });
+    this.post({ retire: true });
     await disposed.promise;
     stop();
     this.#onDisposed = null;
@@ -101,33 +108,39 @@ export class WorkerThread {
 
   /** Ends it. Resolves when it has exited. */
   async destroy(): Promise<void> {
+    this.#ending = true;
     await this.#pool.destroy();
-    this.#closePort();
+    await this.#exited;
   }
 
   /** Resolves when it has exited. */
   exited(): Promise<void> {
-    const { worker } = this;
-    // A thread that is gone already has no id any more.
-    if (worker === null || worker.threadId === -1) return Promise.resolve();
-    return new Promise((resolve) => void worker.once('exit', () => resolve()));
+    return this.#exited;
+  }
+
+  #onHello(port: MessagePort): void {
+    this.up = true;
+    this.#port = port;
+    port.on('message', (message: ThreadMessage) => this.#onMessage(message));
+    port.unref();
+    this.#options.onUp(this);
   }
 
   #onMessage(message: ThreadMessage): void {
-    if ('hello' in message) {
-      this.worker = this.#pool.threads[0] ?? null;
-      this.#wakePort = message.hello;
-      message.hello.unref();
-      this.#options.onUp(this);
-    } else if ('retired' in message) {
-      this.#onDisposed?.();
-    } else {
-      this.#options.onMessage(this, message);
-    }
+    if ('retired' in message) this.#onDisposed?.();
+    else this.#options.onFlight(this, message);
   }
 
-  #closePort(): void {
-    this.#wakePort?.close();
-    this.#wakePort = null;
+  /** What it had said before it was gone is heard, too. */
+  #drain(): void {
+    const port = this.#port;
+    this.#port = null;
+    if (port === null) return;
+    for (;;) {
+      const received = receiveMessageOnPort(port) as { readonly message: ThreadMessage } | undefined;
+      if (received === undefined) break;
+      this.#onMessage(received.message);
+    }
+    port.close();
   }
 }

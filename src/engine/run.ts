@@ -1,0 +1,40 @@
+import type { TreadleError } from './errors.js';
+import type { Task } from './task.js';
+
+/** What has a slot: one task in progress, or a pack of small ones. */
+export interface Run {
+  /** Resolves when its tasks have settled, or have gone elsewhere, and no lane works on it. */
+  readonly left: Promise<void>;
+  /**
+   * Thread-milliseconds used, by weight: each step of priority halves what a millisecond costs. What flies now counts
+   * as one target. Who has used least is next.
+   */
+  usedMs: number;
+  /** The name of the task type. */
+  readonly type: string;
+  /** True when what is left is short and ends a task: it goes before all other chunks. */
+  readonly urgent: boolean;
+  readonly stopping: boolean;
+  /** How many more lanes it could use now. */
+  readonly wants: number;
+  /** Its tasks that have not settled. */
+  tasks(): Iterable<Task>;
+  /** It has a slot now. */
+  begin(): void;
+  /** Sends the next chunk to a free lane; false when there is none right now. */
+  launchNext(): boolean;
+  /** Asks one of its tasks to stop. */
+  cancel(task: Task): void;
+  /** Fails one of its tasks because it has waited too long; one that has begun goes on. */
+  expire(task: Task, error: TreadleError): void;
+  /** Stops without grace. Types that must not be killed are only asked. */
+  interrupt(): void;
+  /** Takes in what the lanes have counted. */
+  sample(): void;
+  /** For how long one of its chunks has shown no sign of life, in milliseconds. */
+  readonly silentMs: number;
+  /** Stops it like a timeout where a chunk has been silent for longer than its type allows. */
+  checkHeartbeat(): void;
+  /** Looks what comes next. Where nothing has changed, nothing happens. */
+  proceed(): void;
+}
