@@ -79,6 +79,10 @@ export function exceedsBytes(value: unknown, limit: number): boolean {
 
 /** How many bytes a value takes when serialised, roughly; Infinity where that is more than `limit`. */
 export function bytesUpTo(value: unknown, limit: number): number {
+  if (typeof value !== 'object' || value === null) {
+    const bytes = ENTRY_BYTES + (typeof value === 'string' ? value.length : 0);
+    return bytes > limit ? Infinity : bytes;
+  }
   let left = limit;
   const seen = new Set<object>();
 

@@ -68,7 +68,8 @@ export class Closing {
     this.#cancelWaiting();
     // A paused task could never end.
     this.#scheduler.paused = false;
-    const ended = this.#allLeft();
+    // One that is admitted meanwhile can only be one that went back to the queue.
+    const ended = this.#scheduler.idle();
     await Promise.race([ended, this.#deadline.promise]);
     this.#stopDeadline();
     if (this.#scheduler.inProgress.size > 0) {
@@ -114,12 +115,5 @@ export class Closing {
     await Promise.race([closed, waited.promise]);
     stop();
     return over ? 0 : Math.max(0, this.#lanes.live() - alive);
-  }
-
-  async #allLeft(): Promise<void> {
-    // One that is admitted meanwhile can't be: nothing waits any more.
-    await Promise.all(Array.from(this.#scheduler.inProgress, ({ left }) => left));
-    // Its slot is given back a moment after a task has left.
-    while (this.#scheduler.inProgress.size > 0) await new Promise<void>((resolve) => void setImmediate(resolve));
   }
 }

@@ -69,10 +69,8 @@ export function onlyKeys(name: string, value: unknown, known: readonly string[])
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalidArgument(name, 'an object', value);
   }
-  const unknown = Object.keys(value).find((key) => !known.includes(key));
-  if (unknown === undefined) return;
-  throw new TreadleError(
-    'INVALID_ARGUMENT',
-    `Expected \`${name}\` to have only ${known.join(', ')}, got \`${unknown}\``,
-  );
+  for (const key of Object.keys(value)) {
+    if (known.includes(key)) continue;
+    throw new TreadleError('INVALID_ARGUMENT', `Expected \`${name}\` to have only ${known.join(', ')}, got \`${key}\``);
+  }
 }

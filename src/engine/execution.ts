@@ -1,8 +1,7 @@
 import { boxMsOf } from './chunk.js';
-import { ChunkQueue } from './chunk-queue.js';
+import { ChunkQueue, type ChunkQueueEvents } from './chunk-queue.js';
 import type { Clock, StopTimer } from './clock.js';
 import { range } from './define-task.js';
-import { deferred } from './deferred.js';
 import { TreadleError } from './errors.js';
 import { type Cut, type ItemSource, type Items, itemSource, rangeSource } from './item-source.js';
 import { ItemWork } from './item-work.js';
@@ -10,7 +9,7 @@ import type { Chunk, Flight, FlightEvents, Lanes, Outcome } from './lanes.js';
 import { CLEANUP_TIMEOUT_MS } from './options.js';
 import { type Notes, type Phase, reviveThrown, serializeThrown } from './protocol.js';
 import type { Run } from './run.js';
-import { TaskFlights } from './task-flights.js';
+import { type TaskFlightEvents, TaskFlights } from './task-flights.js';
 import { errorOfUnsendable, isInputUnsendable, packInput } from './task-input.js';
 import { errorOfLost, errorOfSilence, errorOfThrown, errorOfTimeout } from './task-failure.js';
 import type { Settlement, StopReason, Task } from './task.js';
@@ -38,14 +37,13 @@ const MAX_RESENDS = 3;
  * One task in progress, as steps: plan → cut → run → finish → cleanup → settle. It decides what to send next and what
  * an outcome means; when it is sent is the scheduler's business, where it runs the lanes'.
  */
-export class Execution implements Run {
+export class Execution implements Run, TaskFlightEvents, ChunkQueueEvents {
   readonly task: Task;
-  readonly left: Promise<void>;
+  onOver: () => void = () => {};
   usedMs = 0;
   readonly #host: ExecutionHost;
   readonly #flights: TaskFlights;
   readonly #type: ResolvedTaskType;
-  readonly #leave: () => void;
   readonly #taskIds: readonly string[];
   readonly #inputs: readonly unknown[];
   readonly #shared: SharedArrayBuffer | undefined;
@@ -70,14 +68,8 @@ export class Execution implements Run {
     this.task = task;
     this.#type = type;
     this.#host = host;
-    this.#flights = new TaskFlights(host.clock, type.policy.killable, {
-      onNotes: (notes) => host.onNotes(task, notes),
-      onLanded: (chunk, outcome) => this.#onLanded(chunk, outcome),
-    });
-    this.#again = new ChunkQueue(host.clock, () => this.#onDue());
-    const left = deferred<void>();
-    this.left = left.promise;
-    this.#leave = left.resolve;
+    this.#flights = new TaskFlights(host.clock, type.policy.killable, this);
+    this.#again = new ChunkQueue(host.clock, this);
     const items = task.work?.items ?? null;
     const packed = packInput(task);
     const unsendable = packed instanceof TreadleError;
@@ -167,7 +159,11 @@ export class Execution implements Run {
     return 2 ** -this.task.priority;
   }
 
-  #onLanded(chunk: Chunk, outcome: Outcome): void {
+  onNotes(notes: Notes): void {
+    this.#host.onNotes(this.task, notes);
+  }
+
+  onLanded(chunk: Chunk, outcome: Outcome): void {
     this.usedMs += (outcome.ms - this.#type.policy.chunk.targetMs) * this.#price;
     this.#onOutcome(chunk, outcome);
     // What is to stop runs nothing again.
@@ -246,7 +242,7 @@ export class Execution implements Run {
   }
 
   #begin(items: Items<unknown>): void {
-    const events = { onReady: () => this.#onDue(), onError: (error: unknown) => this.#onItemsFailed(error) };
+    const events = { onReady: () => this.onDue(), onError: (error: unknown) => this.#onItemsFailed(error) };
     try {
       this.#useSource(itemSource(items, events));
     } catch (error) {
@@ -254,8 +250,7 @@ export class Execution implements Run {
     }
   }
 
-  /** There is something to send again. */
-  #onDue(): void {
+  onDue(): void {
     if (this.#flights.size === 0) this.#host.onRested(this);
     this.#advance();
   }
@@ -299,7 +294,7 @@ export class Execution implements Run {
     }
   }
 
-  #chunk(work: Pick<Chunk, 'from' | 'to' | 'items' | 'offset' | 'parts'>): Chunk {
+  #chunk({ from, to, items, offset, parts }: Pick<Chunk, 'from' | 'to' | 'items' | 'offset' | 'parts'>): Chunk {
     return {
       taskIds: this.#taskIds,
       inputs: this.#inputs,
@@ -314,7 +309,11 @@ export class Execution implements Run {
       boxMs: boxMsOf(this.#type.policy.chunk),
       fresh: this.#type.policy.isolate,
       killable: this.#type.policy.killable,
-      ...work,
+      from,
+      to,
+      items,
+      offset,
+      parts,
     };
   }
 
@@ -428,7 +427,7 @@ export class Execution implements Run {
     if (this.#type.shape?.kind === 'task') {
       this.#phase = 'over';
       this.#host.onRetry(task, delayMs);
-      this.#leave();
+      this.onOver();
     } else {
       this.#again.add({ ...chunk, attempt: chunk.attempt + 1, failures: chunk.failures + 1 }, delayMs);
     }
@@ -542,7 +541,7 @@ export class Execution implements Run {
     try {
       if (this.#end !== null) this.#settleTask(this.#end);
     } finally {
-      this.#leave();
+      this.onOver();
     }
   }
 

@@ -2,19 +2,12 @@ import type { FlightEvents, FlightOutcome, Outcome } from './lanes.js';
 import type { ModuleShape, Notes } from './protocol.js';
 
 /** Makes one whole of what is told of a flight, for who cares about one member of it only. */
-export class LoneOutcome implements FlightEvents {
-  readonly #onNotes: (notes: Notes) => void;
-  readonly #onOutcome: (outcome: Outcome) => void;
+export abstract class LoneOutcome implements FlightEvents {
   #outcome: FlightOutcome | null = null;
 
-  constructor(onOutcome: (outcome: Outcome) => void, onNotes: (notes: Notes) => void = () => {}) {
-    this.#onOutcome = onOutcome;
-    this.#onNotes = onNotes;
-  }
+  protected abstract onWhole(outcome: Outcome): void;
 
-  onNotes(notes: Notes): void {
-    this.#onNotes(notes);
-  }
+  onNotes(_: Notes): void {}
 
   onOutcome(outcome: FlightOutcome): void {
     this.#outcome = outcome;
@@ -22,6 +15,6 @@ export class LoneOutcome implements FlightEvents {
 
   onLeft(ms: number, shape: ModuleShape | null): void {
     // The outcome came in a message and is nobody else's: no copy.
-    if (this.#outcome !== null) this.#onOutcome(Object.assign(this.#outcome, { ms, shape }));
+    if (this.#outcome !== null) this.onWhole(Object.assign(this.#outcome, { ms, shape }));
   }
 }

@@ -1,7 +1,6 @@
 import type { Clock, StopTimer } from './clock.js';
 import { bytesUpTo } from './cloneable.js';
 import { MAX_MEMBERS } from './control-block.js';
-import { deferred } from './deferred.js';
 import type { TreadleError } from './errors.js';
 import type { Execution } from './execution.js';
 import type { Chunk, Flight, FlightEvents, FlightOutcome, Lanes } from './lanes.js';
@@ -46,14 +45,13 @@ export function isPackable(task: Task, type: ResolvedTaskType): boolean {
  * have run or not, because what a thread has not told yet it tells after the long one.
  */
 export class Pack implements Run, FlightEvents {
-  readonly left: Promise<void>;
+  onOver: () => void = () => {};
   readonly type: string;
   readonly urgent = false;
   readonly stopping = false;
   usedMs = 0;
   readonly #type: ResolvedTaskType;
   readonly #host: PackHost;
-  readonly #leave: () => void;
   /** By their places in the chunk; null where it is this pack's no longer. */
   readonly #tasks: (Task | null)[];
   #inputBytesLeft = MAX_INPUT_BYTES;
@@ -75,9 +73,6 @@ export class Pack implements Run, FlightEvents {
     this.#type = type;
     this.#host = host;
     this.#tasks = [first];
-    const left = deferred<void>();
-    this.left = left.promise;
-    this.#leave = left.resolve;
   }
 
   get wants(): number {
@@ -194,7 +189,7 @@ export class Pack implements Run, FlightEvents {
     this.#type.packSize.record(ms, this.#returned, this.#tasks.length);
     this.#giveBack(-1);
     this.#apartEvents?.onLeft(ms, null);
-    if (this.#apart === null) this.#leave();
+    if (this.#apart === null) this.onOver();
   }
 
   /** All but one go back to the queue. */
@@ -236,7 +231,7 @@ export class Pack implements Run, FlightEvents {
       this.#apartMember = member;
       this.#apartEvents = this.#apart.adopt(flight, member, this.#silentForMs());
       present.run = this.#apart;
-      void this.#apart.left.then(this.#leave);
+      this.#apart.onOver = () => this.onOver();
     }
     this.#giveBack(-1);
     present?.transition('running', this.#silentForMs());
@@ -270,7 +265,7 @@ export class Pack implements Run, FlightEvents {
     this.#tasks[member] = null;
     if (!this.#sent) {
       this.#sent = true;
-      this.#leave();
+      this.onOver();
     }
     return true;
   }

@@ -41,9 +41,9 @@ export interface ChunkMessage {
   /** Their inputs. */
   readonly inputs: readonly unknown[];
   /** The input of a lone task, where it is large: serialised once, and decoded once per thread. */
-  readonly shared?: SharedArrayBuffer | undefined;
+  shared?: SharedArrayBuffer;
   /** Absent where the task has no items, or none yet. */
-  readonly slice?: SliceMessage | undefined;
+  slice?: SliceMessage;
 }
 
 /** The items that a chunk is about. */

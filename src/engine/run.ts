@@ -3,8 +3,8 @@ import type { Task } from './task.js';
 
 /** What has a slot: one task in progress, or a pack of small ones. */
 export interface Run {
-  /** Resolves when its tasks have settled, or have gone elsewhere, and no lane works on it. */
-  readonly left: Promise<void>;
+  /** Called once, when its tasks have settled, or have gone elsewhere, and no lane works on it. */
+  onOver: () => void;
   /**
    * Thread-milliseconds used, by weight: each step of priority halves what a millisecond costs. What flies now counts
    * as one target. Who has used least is next.

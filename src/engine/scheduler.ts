@@ -30,8 +30,12 @@ export class Scheduler {
   /** Those in progress that may have a chunk to send. */
   readonly #ready = new Set<Run>();
   readonly #perType = new Map<string, number>();
+  /** Slots that are held and have no run; each ends one. They are given back at the end of the turn. */
+  readonly #freeSlots: (() => void)[] = [];
   #paused = false;
   #pumpDue = false;
+  /** Called when nothing is in progress any more. */
+  #onIdle: (() => void)[] = [];
 
   constructor(host: SchedulerHost, maxConcurrentTasks: number) {
     this.#host = host;
@@ -125,36 +129,58 @@ export class Scheduler {
     this.#giveTurns();
   };
 
+  /** Resolves when nothing waits and nothing is in progress. */
+  async idle(): Promise<void> {
+    while (this.inProgress.size + this.pending.size > 0) {
+      await new Promise<void>((resolve) => void this.#onIdle.push(resolve));
+    }
+  }
+
   /** p-limit holds the slots; its own queue stays empty, because the order is ours. */
   #admit(): void {
-    while (!this.#paused && this.#limit.activeCount + this.#limit.pendingCount < this.#limit.concurrency) {
-      const task = this.pending.take((type) => this.#mayStart(type));
-      if (task === null) return;
+    while (!this.#paused && this.#hasSlot()) {
+      const task = this.pending.take(this.#mayStart);
+      if (task === null) break;
       const run = this.#host.runOf(task);
       task.run = run;
       run.usedMs = this.#leastUsed();
       this.#perType.set(run.type, (this.#perType.get(run.type) ?? 0) + 1);
       this.inProgress.add(run);
-      const slot = this.#limit(() => {
-        run.begin();
-        return run.left;
-      });
-      void slot.then(() => this.#release(run));
+      const slot = this.#freeSlots.pop();
+      if (slot === undefined) {
+        void this.#limit(() => new Promise<void>((giveBack) => this.#begin(run, giveBack)));
+      } else {
+        this.#begin(run, slot);
+      }
     }
+    for (const giveBack of this.#freeSlots.splice(0)) giveBack();
   }
 
-  #release(run: Run): void {
+  #hasSlot(): boolean {
+    const { activeCount, pendingCount, concurrency } = this.#limit;
+    return activeCount + pendingCount - this.#freeSlots.length < concurrency;
+  }
+
+  #begin(run: Run, slot: () => void): void {
+    run.onOver = () => this.#release(run, slot);
+    run.begin();
+  }
+
+  /** Its slot goes to the next task, which costs less than to give it back and ask for another. */
+  #release(run: Run, slot: () => void): void {
+    this.#freeSlots.push(slot);
     this.inProgress.delete(run);
     this.#ready.delete(run);
     const count = (this.#perType.get(run.type) ?? 1) - 1;
     if (count === 0) this.#perType.delete(run.type);
     else this.#perType.set(run.type, count);
+    if (this.inProgress.size === 0) for (const onIdle of this.#onIdle.splice(0)) onIdle();
     this.pump();
   }
 
-  #mayStart(type: string): boolean {
+  readonly #mayStart = (type: string): boolean => {
     return (this.#perType.get(type) ?? 0) < this.#host.typeOf(type).policy.concurrency;
-  }
+  };
 
   #giveTurns(): void {
     const { lanes } = this.#host;

@@ -42,18 +42,18 @@ export class TaskFlights {
   }
 
   #add(chunk: Chunk, member: number): Flying {
-    const flying = new Flying(
-      chunk,
-      member,
-      this.#clock.monotonic(),
-      (outcome) => {
-        this.#flights.splice(this.#flights.indexOf(flying), 1);
-        this.#events.onLanded(chunk, outcome);
-      },
-      (notes) => this.#events.onNotes(notes),
-    );
+    const flying = new Flying(chunk, member, this.#clock.monotonic(), this);
     this.#flights.push(flying);
     return flying;
+  }
+
+  onNotes(notes: Notes): void {
+    this.#events.onNotes(notes);
+  }
+
+  onLanded(flying: Flying, outcome: Outcome): void {
+    this.#flights.splice(this.#flights.indexOf(flying), 1);
+    this.#events.onLanded(flying.chunk, outcome);
   }
 
   /** Asks all of them to stop; what still flies after `graceMs` is ended by force. */
@@ -106,19 +106,23 @@ class Flying extends LoneOutcome {
   readonly member: number;
   flight: Flight | null = null;
   heardAt: number;
+  readonly #flights: TaskFlights;
   #beats = Number.NaN;
 
-  constructor(
-    chunk: Chunk,
-    member: number,
-    now: number,
-    onOutcome: (outcome: Outcome) => void,
-    onNotes: (notes: Notes) => void,
-  ) {
-    super(onOutcome, onNotes);
+  constructor(chunk: Chunk, member: number, now: number, flights: TaskFlights) {
+    super();
     this.chunk = chunk;
     this.member = member;
     this.heardAt = now;
+    this.#flights = flights;
+  }
+
+  override onNotes(notes: Notes): void {
+    this.#flights.onNotes(notes);
+  }
+
+  protected override onWhole(outcome: Outcome): void {
+    this.#flights.onLanded(this, outcome);
   }
 
   /** What it has counted, and so whether it is alive. */

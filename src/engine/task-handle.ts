@@ -38,12 +38,12 @@ export class TaskHandle<Result = unknown> {
    * @throws TreadleError TASK_FAILED, TASK_CANCELLED, TASK_TIMEOUT, TASK_EXPIRED, WORKER_EXITED, WORKER_OUT_OF_MEMORY,
    *   TASK_MODULE_FAILED, UNSERIALIZABLE; `cause` is what the task threw.
    */
-  async result(): Promise<Result> {
-    await this.#task.whenSettled();
-    const { settlement } = this.#task;
-    if (settlement?.status === 'completed') return settlement.value as Result;
-    if (settlement?.status === 'failed') throw settlement.error;
-    throw new TreadleError('TASK_CANCELLED', `Task ${this.id} (${this.type}) was cancelled`, { taskId: this.id });
+  result(): Promise<Result> {
+    return this.#task.whenSettled().then((settlement) => {
+      if (settlement.status === 'completed') return settlement.value as Result;
+      if (settlement.status === 'failed') throw settlement.error;
+      throw new TreadleError('TASK_CANCELLED', `Task ${this.id} (${this.type}) was cancelled`, { taskId: this.id });
+    });
   }
 
   /** The final record. Never rejects. */

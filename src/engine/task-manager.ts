@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { EventEmitter } from 'eventemitter3';
 import { Announcer } from './announcer.js';
 import { TreadleError, describeValue, invalidArgument, onlyKeys } from './errors.js';
@@ -167,24 +168,38 @@ export class TaskManager<
    * @throws TreadleError INVALID_ARGUMENT, UNKNOWN_TASK_TYPE, UNSERIALIZABLE, QUEUE_FULL, DUPLICATE_TASK (`taskId` is
    *   the task in the way), CLOSED.
    */
-  async submit<Name extends keyof Types & string>(
+  submit<Name extends keyof Types & string>(
     type: Name,
-    ...[options]: SubmitArguments<Types[Name]>
+    ...args: SubmitArguments<Types[Name]>
   ): Promise<TaskHandle<TaskResult<Types[Name]>>> {
+    // Waits for nothing where there is nothing to wait for: small tasks come by the thousand.
+    try {
+      this.#refuseWhenClosed();
+      const resolved = this.#typeOf(type);
+      const submission = checkSubmission(resolved, args[0] === undefined ? {} : args[0]);
+      const { schema } = resolved.policy;
+      if (schema !== null) return this.#submitChecked(type, schema, submission);
+      checkCloneable(submission.input);
+      return Promise.resolve(this.#submit(type, submission, submission));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  async #submitChecked<Result>(
+    type: string,
+    schema: StandardSchemaV1,
+    submission: Submission,
+  ): Promise<TaskHandle<Result>> {
+    const input = await checkInput(type, schema, submission.input);
     this.#refuseWhenClosed();
-    const resolved = this.#typeOf(type);
-    const submission = checkSubmission(resolved, options === undefined ? {} : options);
-    const { schema } = resolved.policy;
-    const input = schema === null ? checkCloneable(submission.input) : await checkInput(type, schema, submission.input);
-    // From here to the queue is one synchronous step, so that of two equal submissions one is the duplicate.
-    this.#refuseWhenClosed();
-    const task =
-      this.#joined(type, submission) ??
-      this.#accept(
-        { ...submission, type },
-        { input, items: submission.items, timeoutMs: submission.timeoutMs },
-        submission,
-      );
+    const { items, timeoutMs } = submission;
+    return this.#submit(type, submission, { input, items, timeoutMs });
+  }
+
+  /** One synchronous step, so that of two equal submissions one is the duplicate. */
+  #submit<Result>(type: string, submission: Submission, work: TaskWork): TaskHandle<Result> {
+    const task = this.#joined(type, submission) ?? this.#accept(type, submission, work, submission);
     return new TaskHandle(task, this.#observer);
   }
 
@@ -204,7 +219,11 @@ export class TaskManager<
     const { onDuplicate, expiresInMs } = type.policy;
     const task =
       this.#joined(type.name, { ...record, onDuplicate, onSettled: null }) ??
-      this.#accept({ ...record, rerunOf: id }, work, { priority: record.priority, expiresInMs, onSettled: null });
+      this.#accept(type.name, { ...record, rerunOf: id }, work, {
+        priority: record.priority,
+        expiresInMs,
+        onSettled: null,
+      });
     return new TaskHandle(task, this.#observer);
   }
 
@@ -374,7 +393,8 @@ export class TaskManager<
   }
 
   #accept(
-    named: Omit<TaskIdentity, 'id'>,
+    type: string,
+    named: Omit<TaskIdentity, 'id' | 'type'>,
     work: TaskWork,
     { priority, expiresInMs, onSettled }: Pick<Submission, 'priority' | 'expiresInMs' | 'onSettled'>,
   ): Task {
@@ -385,7 +405,7 @@ export class TaskManager<
     if (waiting >= max + (this.#scheduler.paused ? 0 : Math.max(0, slots))) {
       throw new TreadleError('QUEUE_FULL', `The queue is full: ${waiting} tasks wait and \`queue.max\` is ${max}`);
     }
-    const { type, resourceId, group, owner, meta, rerunOf = null } = named;
+    const { resourceId, group, owner, meta, rerunOf = null } = named;
     const identity = { id: this.#newId(), type, resourceId, group, owner, meta, rerunOf };
     const task = new Task(identity, work, priority, this.#options.clock, this.#observer);
     if (work.items !== null) task.progress.setTotal(countOf(work.items));

@@ -92,7 +92,7 @@ export class Task {
   readonly #observer: TaskObserver;
   #updatedAt: number;
   #completedAt: number | null = null;
-  #whenSettled: Deferred<void> | null = null;
+  #whenSettled: Deferred<Settlement> | null = null;
   #stage: string | null = null;
   #progress: Progress | null = null;
   #messages: readonly TaskMessage[] = NO_MESSAGES;
@@ -158,14 +158,14 @@ export class Task {
     this.work = null;
     this.run = null;
     this.undone = null;
-    this.#whenSettled?.resolve();
+    this.#whenSettled?.resolve(settlement);
     return moved;
   }
 
   /** Resolves when the task has settled. Made on demand. */
-  whenSettled(): Promise<void> {
-    if (this.settlement !== null) return Promise.resolve();
-    this.#whenSettled ??= deferred<void>();
+  whenSettled(): Promise<Settlement> {
+    if (this.settlement !== null) return Promise.resolve(this.settlement);
+    this.#whenSettled ??= deferred<Settlement>();
     return this.#whenSettled.promise;
   }
 

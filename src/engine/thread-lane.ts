@@ -318,10 +318,9 @@ export class ThreadLane implements FlightLane {
 
 function messageOf(chunk: Chunk, epoch: number): ChunkMessage {
   const { type, phase, describe, boxMs, attempt, taskIds, inputs, shared, from, to, items, offset, parts } = chunk;
+  const message: ChunkMessage = { epoch, type, phase, describe, boxMs, attempt, taskIds, inputs };
   // A key without a value would cost as much as one with one.
-  const lone = shared === undefined ? NOTHING : { shared };
-  const slice = to > from || parts !== undefined ? { slice: { from, to, items, offset, parts } } : NOTHING;
-  return { epoch, type, phase, describe, boxMs, attempt, taskIds, inputs, ...lone, ...slice };
+  if (shared !== undefined) message.shared = shared;
+  if (to > from || parts !== undefined) message.slice = { from, to, items, offset, parts };
+  return message;
 }
-
-const NOTHING = {};

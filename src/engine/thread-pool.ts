@@ -95,11 +95,14 @@ export class ThreadPool implements Lanes {
       const job = jobs.shift();
       if (jobs.length === 0) this.#warmUps.delete(lane);
       if (job === undefined) continue;
-      const events = new LoneOutcome((outcome) => {
+      const onWhole = (outcome: Outcome): void => {
         this.#warming.delete(flight);
         job.resolve(outcome);
         this.#onWarmed?.();
-      });
+      };
+      const events = new (class extends LoneOutcome {
+        protected override onWhole = onWhole;
+      })();
       const flight = lane.send(loadChunk(job.type, !this.#options.unkillable.has(job.type)), events);
       this.#warming.set(flight, job.type);
     }
