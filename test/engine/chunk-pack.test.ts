@@ -1,43 +1,48 @@
 import { type TaskContext, defineTask } from 'treadle/task';
 import { describe, expect, it } from 'vitest';
 import { ControlBlock } from '../../dist/engine/control-block.js';
-import type { MemberMessage } from '../../dist/engine/protocol.js';
-import { busyFor, moduleOf, outcomesOf, runnerOf } from '../support/chunk-runner.js';
+import { busyFor, flown, moduleOf, runnerOf } from '../support/chunk-runner.js';
 
 interface Member {
-  readonly action?: 'throw' | 'unclonable' | 'busy' | 'unsure';
+  readonly action?: 'throw' | 'unclonable' | 'busy' | 'awaits';
   readonly before?: () => unknown;
 }
 
 /** Runs what each member brings along: in this process, inputs may be functions. */
-const module = defineTask(async (input: Member, ctx: TaskContext) => {
-  await input.before?.();
+const module = defineTask((input: Member, ctx: TaskContext) => {
+  input.before?.();
   if (input.action === 'busy') busyFor(2);
   if (input.action === 'throw') throw new RangeError(`${ctx.taskId} failed`);
   if (input.action === 'unclonable') return () => 1;
-  if (input.action === 'unsure') return new Map([['id', ctx.taskId]]);
-  return `${ctx.taskId} done`;
+  const value = `${ctx.taskId} done`;
+  return input.action === 'awaits' ? Promise.resolve(value) : value;
 });
 
-const member = (input: Member): Partial<MemberMessage> => ({ input: { value: input } });
 const returned = (value: unknown) => ({ kind: 'returned', value, done: 0 });
 
 describe('a pack', () => {
-  it('runs its members in order, and each has its own outcome', async () => {
-    const { send, flushed } = runnerOf(moduleOf(module));
-    const answer = await send({}, [member({}), member({ action: 'throw' }), member({})]);
-    expect(outcomesOf(answer, flushed)).toMatchObject([
+  it('runs its members in order, whether or not they wait for something, and each has its own outcome', async () => {
+    const order: number[] = [];
+    const noted = (at: number, action?: Member['action']): Member => ({
+      before: () => order.push(at),
+      ...(action === undefined ? {} : { action }),
+    });
+    const { send } = runnerOf(moduleOf(module));
+    const { outcomes } = await send({}, [noted(0), noted(1, 'throw'), noted(2, 'awaits'), noted(3)]);
+    expect(outcomes).toMatchObject([
       returned('task 0 done'),
       { kind: 'threw', code: 'TASK_FAILED', error: { message: 'task 1 failed' } },
       returned('task 2 done'),
+      returned('task 3 done'),
     ]);
+    expect(order).toEqual([0, 1, 2, 3]);
   });
 
   it('claims each member before it begins it, and none earlier', async () => {
     const { send, control, epoch } = runnerOf(moduleOf(module));
     const claimed: boolean[][] = [];
     const look = (): unknown => claimed.push([0, 1, 2].map((index) => control.isClaimed(epoch(), index)));
-    await send({}, [member({ before: look }), member({ before: look }), member({ before: look })]);
+    await send({}, [{ before: look }, { before: look }, { before: look }]);
     expect(claimed).toEqual([
       [true, false, false],
       [true, true, false],
@@ -45,97 +50,102 @@ describe('a pack', () => {
     ]);
   });
 
-  it('answers stopped for a member that the host has taken back, and runs the others', async () => {
-    const { send, control, flushed, epoch } = runnerOf(moduleOf(module));
+  it('says nothing of a member that the host has taken back, and runs the others', async () => {
+    const { send, control, epoch } = runnerOf(moduleOf(module));
     const taken: boolean[] = [];
     let ran = 0;
     // While the first runs, the host takes back itself (too late), the second and the last.
     const takeBack = (): void => void taken.push(...[0, 1, 3].map((index) => control.takeBack(epoch(), index)));
     const count = { before: () => ran++ };
-    const answer = await send({}, [member({ before: takeBack }), member(count), member(count), member(count)]);
+    const { outcomes } = await send({}, [{ before: takeBack }, count, count, count]);
     expect(taken).toEqual([false, true, true]);
-    const stopped = { kind: 'stopped', begun: false };
-    expect(outcomesOf(answer, flushed)).toEqual([returned('task 0 done'), stopped, returned('task 2 done'), stopped]);
+    expect(outcomes).toEqual([returned('task 0 done'), undefined, returned('task 2 done'), undefined]);
     expect(ran).toBe(1);
   });
 
   it('runs no member when all were taken back', async () => {
-    const { send, runner, control, epoch } = runnerOf(moduleOf(module));
+    const { send, runner, control, posted, epoch } = runnerOf(moduleOf(module));
     await send();
+    const before = posted.length;
     let ran = 0;
     const next = ControlBlock.nextEpoch(epoch());
     control.launch(next, 2);
     control.takeBack(next, 0);
     control.takeBack(next, 1);
-    const members = [0, 1].map((at) => ({
-      taskId: `task ${at}`,
-      attempt: 1,
-      from: 0,
-      to: 0,
-      input: { value: { before: () => ran++ } },
-    }));
-    const answer = await runner.run({ epoch: next, type: 0, phase: 'run', describe: false, boxMs: 10, members });
-    expect([answer.outcomes, ran]).toEqual([
-      [
-        { kind: 'stopped', begun: false },
-        { kind: 'stopped', begun: false },
-      ],
-      0,
-    ]);
+    const inputs = [0, 1].map(() => ({ before: () => ran++ }));
+    const rest = { type: 0, phase: 'run', describe: false, boxMs: 10, attempt: 1 } as const;
+    await runner.run({ epoch: next, taskIds: ['task 0', 'task 1'], inputs, ...rest });
+    expect(flown(posted.slice(before), next, 2).outcomes).toEqual([undefined, undefined]);
+    expect(ran).toBe(0);
   });
 
-  it('flushes outcomes early where members take long, counts the flushes, and tells none twice', async () => {
-    const { send, flushed, epoch } = runnerOf(moduleOf(module));
-    const busy = member({ action: 'busy' });
-    let seen = 0;
-    const look = { before: () => (seen = flushed.length) };
-    const answer = await send({}, [busy, busy, busy, member(look), busy, member({})]);
+  it('tells early of those that are over where members take long', async () => {
+    const { send, posted } = runnerOf(moduleOf(module));
+    const busy: Member = { action: 'busy' };
+    let told: unknown[] = [];
+    const look = { before: () => (told = posted.flatMap(({ values }) => values ?? [])) };
+    const { outcomes } = await send({}, [busy, busy, busy, look, busy, {}]);
     // Before the fourth began, the host had been told of those before.
-    expect(seen).toBe(3);
-    expect(answer.flushes).toBe(flushed.length);
-    expect(flushed.every((message) => message.epoch === epoch())).toBe(true);
-    const outcomes = outcomesOf(answer, flushed);
+    expect(told).toEqual(['task 0 done', 'task 1 done', 'task 2 done']);
     expect(outcomes).toEqual(Array.from({ length: 6 }, (_, at) => returned(`task ${at} done`)));
-    // Outcomes that were flushed are missing from the answer, at their places.
-    expect(answer.outcomes.length).toBe(6);
-    expect(answer.outcomes[0]).toBeUndefined();
   });
 
-  it('lets an outcome that can not be cloned fail alone, and sends one that might not on its own way', async () => {
-    const { send, flushed } = runnerOf(moduleOf(module));
-    const answer = await send({}, [
-      member({}),
-      member({ action: 'unclonable' }),
-      member({ action: 'unsure' }),
-      member({}),
-    ]);
-    expect(() => structuredClone(answer)).not.toThrow();
-    expect(outcomesOf(answer, flushed)).toMatchObject([
+  it('tells of all together where they take no time, with how long ago each began', async () => {
+    const { send } = runnerOf(moduleOf(module));
+    const { messages } = await send(
+      {},
+      Array.from({ length: 50 }, () => ({})),
+    );
+    expect(messages.length).toBeLessThan(10);
+    const ages = messages.flatMap(({ agesMs }) => agesMs ?? []);
+    expect(ages).toHaveLength(50);
+    expect(ages.every((age) => age >= 0)).toBe(true);
+  });
+
+  it('lets an outcome that can not be cloned fail alone, wherever it stands', async () => {
+    const { send } = runnerOf(moduleOf(module));
+    const unclonable: Member = { action: 'unclonable' };
+    const { outcomes } = await send({}, [{}, unclonable, {}, { action: 'throw' }, unclonable]);
+    const failed = { kind: 'threw', code: 'UNSERIALIZABLE' };
+    expect(outcomes).toMatchObject([
       returned('task 0 done'),
-      { kind: 'threw', code: 'UNSERIALIZABLE' },
-      returned(new Map([['id', 'task 2']])),
-      returned('task 3 done'),
+      failed,
+      returned('task 2 done'),
+      { kind: 'threw', code: 'TASK_FAILED' },
+      failed,
     ]);
-    expect(answer.flushes).toBe(flushed.length);
   });
 
-  it('sends the notes of each member with its index, counted among the flushes', async () => {
-    const chatty = defineTask((_: Member, ctx: TaskContext) => ctx.log(`from ${ctx.taskId}`));
-    const { send, flushed } = runnerOf(moduleOf(chatty));
-    const answer = await send({}, [member({}), member({}), member({})]);
-    expect(flushed.map(({ notes }) => [notes?.index, notes?.messages[0]?.text])).toEqual([
+  it('sends the notes of each member with its index, before what became of it', async () => {
+    const chatty = defineTask((_: unknown, ctx: TaskContext) => {
+      ctx.log(`from ${ctx.taskId}`);
+      return ctx.taskId;
+    });
+    const { send } = runnerOf(moduleOf(chatty));
+    const { messages, outcomes } = await send({}, [1, 2, 3]);
+    const noted = messages.filter(({ notes }) => notes !== undefined);
+    expect(noted.map(({ member, notes }) => [member, notes?.messages[0]?.text])).toEqual([
       [0, 'from task 0'],
       [1, 'from task 1'],
       [2, 'from task 2'],
     ]);
-    expect(answer.flushes).toBe(3);
+    const firstOf = (of: 'notes' | 'values', member: number): number =>
+      messages.findIndex((message) => message[of] !== undefined && (message.member ?? 0) <= member);
+    for (const member of [0, 1, 2]) expect(firstOf('notes', member)).toBeLessThan(firstOf('values', member));
+    expect(outcomes).toEqual(['task 0', 'task 1', 'task 2'].map(returned));
   });
 
-  it('counts its flushes anew in each flight', async () => {
-    const { send, flushed } = runnerOf(moduleOf(module));
-    await send({}, [member({ action: 'unsure' }), member({ action: 'unsure' })]);
-    const before = flushed.length;
-    const answer = await send({}, [member({ action: 'unsure' })]);
-    expect([before, answer.flushes, flushed.length - before]).toEqual([2, 1, 1]);
+  it('counts for the member that is being run, and anew for each', async () => {
+    const { send, control } = runnerOf(
+      moduleOf(
+        defineTask((done: number | null, ctx: TaskContext) => {
+          seen.push(control.sample());
+          if (done !== null) ctx.progress(done, 10);
+        }),
+      ),
+    );
+    const seen: { done: number; total: number }[] = [];
+    await send({}, [3, null, 5, null]);
+    expect(seen).toMatchObject(Array.from({ length: 4 }, () => ({ done: 0, total: Number.NaN })));
   });
 });

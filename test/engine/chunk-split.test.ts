@@ -4,7 +4,7 @@ import { partOf, splitChunk } from '../../dist/engine/chunk-split.js';
 import type { Chunk } from '../../dist/engine/lanes.js';
 
 const chunk = (from: number, to: number, more: Partial<Chunk> = {}): Chunk => ({
-  taskId: 'task',
+  taskIds: ['task'],
   type: 0,
   phase: 'run',
   attempt: 3,
@@ -12,7 +12,7 @@ const chunk = (from: number, to: number, more: Partial<Chunk> = {}): Chunk => ({
   fresh: false,
   killable: true,
   resends: 1,
-  input: { value: 'input' },
+  inputs: ['input'],
   from,
   to,
   items: Array.from({ length: to - from }, (_, at) => `item ${from + at}`),
@@ -41,7 +41,7 @@ describe('a chunk that is split', () => {
         const parts = splitChunk(whole, known ? suspect : null);
         isTiling(parts, whole);
         for (const part of parts) {
-          expect(part).toMatchObject({ attempt: 4, failures: 0, resends: 0, input: whole.input, phase: 'run' });
+          expect(part).toMatchObject({ attempt: 4, failures: 0, resends: 0, inputs: whole.inputs, phase: 'run' });
           expect(part.to - part.from).toBeLessThan(whole.to - whole.from);
         }
       }),

@@ -103,27 +103,46 @@ describe('an epoch', () => {
     );
   });
 
-  it('is the only one that a cancel is for', () => {
+});
+
+describe('a request to stop', () => {
+  it('is for a member that has begun, of one epoch, and is made once', () => {
+    const member = fc.nat(MAX_MEMBERS - 1);
     fc.assert(
-      fc.property(epoch, epoch, (now, other) => {
-        fc.pre(now !== other);
+      fc.property(epoch, epoch, member, member, (now, other, index, neighbour) => {
+        fc.pre(now !== other && index !== neighbour);
         const { host, thread } = sides();
-        host.cancel(other);
-        host.launch(now, 1);
-        expect(thread.isCancelled(now)).toBe(false);
-        host.cancel(now);
-        expect([thread.isCancelled(now), thread.isCancelled(other)]).toEqual([true, false]);
+        host.launch(now, MAX_MEMBERS);
+        expect(host.ask(now, index)).toBe(false);
+        thread.claim(now, index);
+        thread.claim(now, neighbour);
+        expect([host.ask(other, index), thread.isAsked(now, index)]).toEqual([false, false]);
+        expect([host.ask(now, index), host.ask(now, index)]).toEqual([true, false]);
+        expect([thread.isAsked(now, index), thread.isAsked(other, index)]).toEqual([true, false]);
+        expect(thread.isAsked(now, neighbour)).toBe(false);
+        // It has still begun, and nobody takes it back.
+        expect([host.isClaimed(now, index), host.takeBack(now, index)]).toEqual([true, false]);
       }),
     );
   });
 
-  it('is not cancelled by a cancel of long ago that had the same number, before the numbers wrapped', () => {
+  it('of long ago is none of a flight that has the same number, after the numbers wrapped', () => {
     const { host, thread } = sides();
     host.launch(7, 1);
-    host.cancel(7);
-    expect(thread.isCancelled(7)).toBe(true);
+    thread.claim(7, 0);
+    host.ask(7, 0);
+    expect(thread.isAsked(7, 0)).toBe(true);
     host.launch(7, 1);
-    expect(thread.isCancelled(7)).toBe(false);
+    expect(thread.isAsked(7, 0)).toBe(false);
+    thread.claim(7, 0);
+    expect(thread.isAsked(7, 0)).toBe(false);
+  });
+
+  it('is not for a member that was taken back', () => {
+    const { host, thread } = sides();
+    host.launch(1, 1);
+    host.takeBack(1, 0);
+    expect([host.ask(1, 0), thread.claim(1, 0), thread.isAsked(1, 0)]).toEqual([false, false, false]);
   });
 });
 
@@ -176,6 +195,16 @@ describe('the counters', () => {
     thread.count(5);
     thread.countTotal(9);
     host.launch(2, 1);
+    expect(host.sample()).toMatchObject({ done: 0, total: Number.NaN });
+  });
+
+  it('start anew with each member that the thread begins', () => {
+    const { host, thread } = sides();
+    host.launch(1, 2);
+    thread.claim(1, 0);
+    thread.count(5);
+    thread.countTotal(9);
+    thread.claim(1, 1);
     expect(host.sample()).toMatchObject({ done: 0, total: Number.NaN });
   });
 

@@ -34,6 +34,20 @@ const given: fc.Arbitrary<Given> = fc.record({
   each: fc.boolean(),
 });
 
+const LIKE_ALL = {
+  taskIds: ['task'],
+  inputs: [undefined],
+  type: 0,
+  phase: 'run',
+  attempt: 1,
+  failures: 0,
+  resends: 0,
+  describe: false,
+  boxMs: 50,
+  fresh: false,
+  killable: true,
+} as const;
+
 /** Works items off on a thread that is made up: each item fails as its kind says, `flaky` ones the first time only. */
 function workOff({ kinds, retries, skips, min, delayMs, boxes, each }: Given) {
   const clock = new ManualClock();
@@ -97,7 +111,7 @@ function workOff({ kinds, retries, skips, min, delayMs, boxes, each }: Given) {
     const next: Chunk | undefined =
       cut === null
         ? again.take()
-        : ({ taskId: 'task', type: 0, phase: 'run', attempt: 1, failures: 0, resends: 0, ...cut } as Chunk);
+        : ({ ...LIKE_ALL, ...cut } satisfies Chunk);
     if (next === undefined) {
       if (again.size === 0) return { task, work, tries, error: null };
       clock.advance(delayMs);

@@ -7,7 +7,7 @@ type Work = (ctx: TaskContext) => unknown;
 /** A runner whose task does what each chunk brings along. */
 function working() {
   const made = runnerOf(moduleOf(defineTask((work: Work, ctx: TaskContext) => work(ctx))));
-  return { ...made, run: (work: Work) => made.outcome({}, { input: { value: work } }) };
+  return { ...made, run: (work: Work) => made.outcome({}, work) };
 }
 
 /** The context of a flight that is over. */
@@ -53,7 +53,7 @@ describe('a context whose flight is over', () => {
     const stale = await staleContext(working());
     const each = (): void => stale.throwIfCancelled();
     const batch = runnerOf(moduleOf(defineBatch({ each })));
-    expect(await batch.outcome({}, { from: 0, to: 1, items: [1] })).toMatchObject({ kind: 'threw', item: 0 });
+    expect(await batch.outcome({ slice: { from: 0, to: 1, items: [1] } })).toMatchObject({ kind: 'threw', item: 0 });
   });
 });
 
@@ -62,15 +62,15 @@ describe('a cancel', () => {
     const { run, control, epoch, runner } = working();
     const asks: Work = (ctx) => {
       ctx.throwIfCancelled();
-      control.cancel(epoch());
+      control.ask(epoch(), 0);
       ctx.throwIfCancelled();
     };
     const waits: Work = (ctx) => {
       const aborted = new Promise((_, reject) => {
         ctx.signal.addEventListener('abort', () => reject(ctx.signal.reason as Error));
       });
-      control.cancel(epoch());
-      runner.wake({ cancel: epoch() });
+      control.ask(epoch(), 0);
+      runner.wake({ cancel: epoch(), member: 0 });
       return aborted;
     };
     expect(await run(asks)).toEqual({ kind: 'stopped', begun: true });
@@ -81,17 +81,18 @@ describe('a cancel', () => {
     const { run, control, epoch } = working();
     let aborted = false;
     await run((ctx) => {
-      control.cancel(epoch());
+      control.ask(epoch(), 0);
       aborted = ctx.signal.aborted;
     });
     expect(aborted).toBe(true);
   });
 
-  it('of another flight wakes nobody', async () => {
+  it('of another flight, or another member, wakes nobody', async () => {
     const { run, epoch, runner } = working();
     const outcome = await run((ctx) => {
       const { signal } = ctx;
-      runner.wake({ cancel: epoch() - 1 });
+      runner.wake({ cancel: epoch() - 1, member: 0 });
+      runner.wake({ cancel: epoch(), member: 1 });
       return signal.aborted;
     });
     expect(outcome).toMatchObject({ kind: 'returned', value: false });
@@ -99,9 +100,9 @@ describe('a cancel', () => {
 
   it('leaves alone what returns or fails on its own all the same', async () => {
     const { run, control, epoch } = working();
-    expect(await run(() => (control.cancel(epoch()), 'done'))).toMatchObject({ kind: 'returned', value: 'done' });
+    expect(await run(() => (control.ask(epoch(), 0), 'done'))).toMatchObject({ kind: 'returned', value: 'done' });
     const failed = await run(() => {
-      control.cancel(epoch());
+      control.ask(epoch(), 0);
       throw new RangeError('broken');
     });
     expect([failed.kind, errorOf(failed)?.name]).toEqual(['threw', 'RangeError']);
@@ -110,7 +111,7 @@ describe('a cancel', () => {
   it('is no reason for an error that can not even be looked at', async () => {
     const { run, control, epoch } = working();
     const hostile: Work = () => {
-      control.cancel(epoch());
+      control.ask(epoch(), 0);
       throw Object.defineProperty(new Error('hostile'), 'name', {
         get: () => {
           throw new Error('not even the name');
@@ -124,10 +125,10 @@ describe('a cancel', () => {
     const done: number[] = [];
     const each = (item: number): void => {
       done.push(item);
-      if (item === 2) made.control.cancel(made.epoch());
+      if (item === 2) made.control.ask(made.epoch(), 0);
     };
     const made = runnerOf(moduleOf(defineBatch({ each })));
-    expect(await made.outcome({}, { from: 0, to: 4, items: [1, 2, 3, 4] })).toEqual({ kind: 'stopped', begun: true });
+    expect(await made.outcome({ slice: { from: 0, to: 4, items: [1, 2, 3, 4] } })).toEqual({ kind: 'stopped', begun: true });
     expect(done).toEqual([1, 2]);
   });
 

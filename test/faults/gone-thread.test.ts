@@ -1,7 +1,8 @@
 import type { Worker } from 'node:worker_threads';
 import { once } from 'node:events';
 import { systemClock } from '../../dist/engine/clock.js';
-import type { Chunk } from '../../dist/engine/lanes.js';
+import type { Chunk, Flight, Outcome } from '../../dist/engine/lanes.js';
+import { LoneOutcome } from '../../dist/engine/lone-outcome.js';
 import { ThreadPool } from '../../dist/engine/thread-pool.js';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { builtTask } from '../support/test-manager.js';
@@ -32,19 +33,25 @@ async function upPool() {
   };
   pool.grow(1);
   await up();
-  const send = (input: Fault) => pool.send(chunkOf(input), () => {});
+  const send = (input: Fault): { flight: Flight; outcome: Promise<Outcome> } => {
+    let flight!: Flight;
+    const outcome = new Promise<Outcome>((resolve) => {
+      flight = pool.send(chunkOf(input), new LoneOutcome(resolve));
+    });
+    return { flight, outcome };
+  };
   return { pool, workers, up, send };
 }
 
-function chunkOf(value: Fault): Chunk {
+function chunkOf(input: Fault): Chunk {
   return {
-    taskId: 'a task',
+    taskIds: ['a task'],
     type: 0,
     phase: 'run',
     attempt: 1,
     failures: 0,
     resends: 0,
-    input: { value },
+    inputs: [input],
     from: 0,
     to: 0,
     describe: false,
@@ -64,12 +71,12 @@ describe('check()', () => {
   it('loses the flight of a thread that is gone though nobody was told, and the lane goes on with another', async () => {
     const { pool, workers, up, send } = await upPool();
     const gate = new Gate();
-    const flight = send({ action: 'hang', gate: gate.buffer });
+    const { outcome } = send({ action: 'hang', gate: gate.buffer });
     await gate.arrived();
     await vanish(workers[0] as Worker);
     expect(pool.busy()).toBe(1);
     expect(pool.check()).toBe(1);
-    expect(await flight.outcome).toMatchObject({ kind: 'lost', reason: 'exited', claimed: true, loading: false });
+    expect(await outcome).toMatchObject({ kind: 'lost', reason: 'exited', claimed: true, loading: false });
     expect(pool.check()).toBe(0);
     await up();
     expect(workers).toHaveLength(2);
@@ -80,13 +87,13 @@ describe('check()', () => {
   it('finds nothing where a thread works, or where all were told', async () => {
     const { pool, workers, up, send } = await upPool();
     const gate = new Gate();
-    const flight = send({ action: 'gate', gate: gate.buffer });
+    const { flight, outcome } = send({ action: 'gate', gate: gate.buffer });
     await gate.arrived();
     expect(pool.check()).toBe(0);
     const told = once(workers[0] as Worker, 'exit').then(() => pool.check());
     flight.kill();
     expect(await told).toBe(0);
-    expect(await flight.outcome).toMatchObject({ kind: 'lost', reason: 'killed' });
+    expect(await outcome).toMatchObject({ kind: 'lost', reason: 'killed' });
     await up();
   });
 });

@@ -2,10 +2,9 @@ import { onTestFinished } from 'vitest';
 import { ChunkRunner } from '../../dist/engine/chunk-runner.js';
 import { ControlBlock } from '../../dist/engine/control-block.js';
 import type {
-  ChunkAnswer,
   ChunkMessage,
-  FlushMessage,
-  MemberMessage,
+  FlightEnd,
+  FlightMessage,
   MemberOutcome,
   Notes,
   ThrownMessage,
@@ -27,10 +26,18 @@ export function moduleOfSource(source: string): string {
   return `data:text/javascript,${encodeURIComponent(`/* ${modules++} */ ${source}`)}`;
 }
 
+/** What a runner told of one flight. */
+export interface Flown {
+  readonly messages: readonly FlightMessage[];
+  /** What became of each member; undefined where nothing was told. */
+  readonly outcomes: readonly (MemberOutcome | undefined)[];
+  readonly left: FlightEnd;
+}
+
 /** A runner in this process, and the host's side of it. `post` copies what it is given, as a port does. */
 export function runnerOf(...urls: readonly string[]) {
   const control = new ControlBlock();
-  const flushed: FlushMessage[] = [];
+  const posted: FlightMessage[] = [];
   const types = urls.map((url, index) => ({
     name: `type${index}`,
     url,
@@ -39,63 +46,63 @@ export function runnerOf(...urls: readonly string[]) {
   }));
   const runner = new ChunkRunner(
     { control: control.buffer, types, heapMb: Infinity },
-    (message) => void flushed.push(structuredClone(message)),
+    (message) => void posted.push(structuredClone(message)),
   );
   let epoch = 0;
 
-  /** Sends a chunk; `members` are given the fields that they lack. */
-  const send = (
-    chunk: Partial<ChunkMessage> = {},
-    members: readonly Partial<MemberMessage>[] = [{}],
-  ): Promise<ChunkAnswer> => {
-    control.launch((epoch = ControlBlock.nextEpoch(epoch)), members.length);
-    return runner.run({
+  /** Sends a chunk with a member for each input, which is given the fields that it lacks. */
+  const send = async (chunk: Partial<ChunkMessage> = {}, inputs: readonly unknown[] = [undefined]): Promise<Flown> => {
+    const from = posted.length;
+    control.launch((epoch = ControlBlock.nextEpoch(epoch)), inputs.length);
+    await runner.run({
       epoch,
       type: 0,
       phase: 'run',
       describe: false,
       boxMs: 1_000,
-      members: members.map((member, at) => ({
-        taskId: `task ${at}`,
-        attempt: 1,
-        input: { value: undefined },
-        from: 0,
-        to: 0,
-        ...member,
-      })),
+      attempt: 1,
+      taskIds: inputs.map((_, at) => `task ${at}`),
+      inputs,
       ...chunk,
     });
+    return flown(posted.slice(from), epoch, inputs.length);
   };
-  /** The outcome of a chunk with one member, whichever way it came. */
-  const outcome = async (
-    chunk: Partial<ChunkMessage> = {},
-    member: Partial<MemberMessage> = {},
-  ): Promise<MemberOutcome> => {
-    const from = flushed.length;
-    const answer = structuredClone(await send(chunk, [member]));
-    const all = outcomesOf(answer, flushed.slice(from));
-    if (all[0] === undefined) throw new Error('The member has no outcome');
-    return all[0];
+  /** The outcome of a chunk with one member. */
+  const outcome = async (chunk: Partial<ChunkMessage> = {}, input?: unknown): Promise<MemberOutcome> => {
+    const [only] = (await send(chunk, [input])).outcomes;
+    if (only === undefined) throw new Error('The member has no outcome');
+    return only;
   };
   return {
     runner,
     control,
-    flushed,
+    posted,
     send,
     outcome,
     epoch: (): number => epoch,
-    notes: (): readonly Notes[] => flushed.flatMap(({ notes }) => (notes === undefined ? [] : [notes])),
+    notes: (): readonly Notes[] => posted.flatMap(({ notes }) => (notes === undefined ? [] : [notes])),
   };
 }
 
-/** What became of each member, from the answer and what was flushed. Throws where one was told twice. */
-export function outcomesOf(answer: ChunkAnswer, flushed: readonly FlushMessage[]): (MemberOutcome | undefined)[] {
-  const outcomes = [...answer.outcomes];
-  for (const [index, outcome] of flushed.flatMap((message) => message.outcomes ?? [])) {
-    if (outcomes[index] !== undefined) throw new Error(`The outcome of member ${index} came twice`);
-    outcomes[index] = outcome;
+/** What was told of a flight. Throws where a member was told of twice, or the last message is not the one that says so. */
+export function flown(messages: readonly FlightMessage[], epoch: number, members: number): Flown {
+  const outcomes = Array.from({ length: members }, (): MemberOutcome | undefined => undefined);
+  const tell = (member: number, outcome: MemberOutcome): void => {
+    if (!(member < members)) throw new Error(`There is no member ${member}`);
+    if (outcomes[member] !== undefined) throw new Error(`The outcome of member ${member} came twice`);
+    outcomes[member] = outcome;
+  };
+  for (const { epoch: of, member = 0, outcome, values = [], agesMs = [] } of messages) {
+    if (of !== epoch) throw new Error(`A message is of epoch ${of}, not ${epoch}`);
+    if (values.length !== agesMs.length) throw new Error(`${values.length} values have ${agesMs.length} ages`);
+    if (outcome !== undefined) tell(member, outcome);
+    for (const [at, value] of values.entries()) tell(member + at, { kind: 'returned', value, done: 0 });
   }
-  return outcomes;
+  const left = messages.at(-1)?.left;
+  if (left === undefined || messages.slice(0, -1).some((message) => message.left !== undefined)) {
+    throw new Error('Only the last message of a flight tells that the thread has left it');
+  }
+  return { messages, outcomes, left };
 }
 
 export function errorOf(outcome: MemberOutcome | undefined): ThrownMessage | undefined {

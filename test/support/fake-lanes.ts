@@ -1,11 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Chunk, Flight, Lanes, Outcome } from '../../dist/engine/lanes.js';
+import type { Chunk, Flight, FlightEvents, Lanes } from '../../dist/engine/lanes.js';
 
 interface InFlight {
   readonly chunk: Chunk;
   readonly endsAtMs: number;
   readonly ms: number;
-  readonly resolve: (outcome: Outcome) => void;
+  readonly events: FlightEvents;
 }
 
 export interface FakeLanesOptions {
@@ -61,16 +61,23 @@ export class FakeLanes implements Lanes {
     return this.#flights.size;
   }
 
-  send(chunk: Chunk): Flight {
+  /** How many chunks of a task are on a lane. */
+  flying(taskId: string): number {
+    return Array.from(this.#flights).filter(({ chunk }) => chunk.taskIds.includes(taskId)).length;
+  }
+
+  send(chunk: Chunk, events: FlightEvents): Flight {
     if (this.free() <= 0) throw new Error('No lane is free');
     this.sent.push(chunk);
     const ms = this.#options.costMs(chunk);
-    let resolve!: (outcome: Outcome) => void;
-    const outcome = new Promise<Outcome>((settle) => {
-      resolve = settle;
-    });
-    this.#flights.add({ chunk, ms, endsAtMs: this.nowMs + ms, resolve });
-    return { outcome, cancel: () => {}, kill: () => {}, sample: () => ({ done: 0, total: Number.NaN, beats: 0 }) };
+    this.#flights.add({ chunk, ms, endsAtMs: this.nowMs + ms, events });
+    return {
+      cancel: () => {},
+      takeBack: () => false,
+      kill: () => {},
+      hasBegun: () => true,
+      sample: () => ({ done: 0, total: Number.NaN, beats: 0 }),
+    };
   }
 
   /** Lets the chunk that ends next end, and waits until what follows from it has happened; false when none flies. */
@@ -80,10 +87,12 @@ export class FakeLanes implements Lanes {
     if (next === undefined) return false;
     this.#flights.delete(next);
     this.nowMs = next.endsAtMs;
-    const { chunk, ms } = next;
-    this.usedMs.set(chunk.taskId, (this.usedMs.get(chunk.taskId) ?? 0) + ms);
-    next.resolve({ kind: 'returned', value: undefined, done: chunk.to - chunk.from, ms, shape: null });
-    await Promise.resolve();
+    const { chunk, events, ms } = next;
+    for (const [member, taskId] of chunk.taskIds.entries()) {
+      this.usedMs.set(taskId, (this.usedMs.get(taskId) ?? 0) + ms / chunk.taskIds.length);
+      events.onOutcome({ kind: 'returned', value: undefined, done: chunk.to - chunk.from }, member, 0);
+    }
+    events.onLeft(ms, null);
     this.onChange();
     await turn();
     return true;

@@ -1,7 +1,11 @@
 import { Breaker } from '../../dist/engine/breaker.js';
-import { Execution } from '../../dist/engine/execution.js';
+import { ChunkSizer } from '../../dist/engine/chunk.js';
+import { Execution, type ExecutionHost } from '../../dist/engine/execution.js';
 import type { Chunk } from '../../dist/engine/lanes.js';
 import type { Items } from '../../dist/engine/item-source.js';
+import { Pack, type PackHost, isPackable } from '../../dist/engine/pack.js';
+import { Retries } from '../../dist/engine/retry-policy.js';
+import type { Run } from '../../dist/engine/run.js';
 import { Scheduler } from '../../dist/engine/scheduler.js';
 import { Task } from '../../dist/engine/task.js';
 import type { TaskStatus } from '../../dist/engine/task-record.js';
@@ -16,34 +20,42 @@ export interface FakeType extends Partial<ResolvedPolicy> {
 }
 
 function resolvedType(name: string, { finish = false, onePiece = false, ...policy }: FakeType): ResolvedTaskType {
+  const resolved: ResolvedPolicy = {
+    schema: null,
+    data: undefined,
+    timeoutMs: Infinity,
+    expiresInMs: Infinity,
+    heartbeatTimeoutMs: Infinity,
+    retries: 0,
+    retryDelay: () => 0,
+    skipsItems: false,
+    keepsInput: false,
+    parallelism: Infinity,
+    isolate: false,
+    concurrency: Infinity,
+    chunk: { targetMs: 25, min: 1, max: 1_000_000 },
+    pack: false,
+    cancelGraceMs: 50,
+    takesItems: true,
+    killable: true,
+    onDuplicate: 'allow',
+    onSettled: null,
+    ...policy,
+  };
   return {
     name,
     index: 0,
     url: '',
     shape: { kind: onePiece ? 'task' : 'batch', plan: false, each: false, finish, cleanup: false },
     breaker: new Breaker(),
-    policy: {
-      schema: null,
-      data: undefined,
-      timeoutMs: Infinity,
-      expiresInMs: Infinity,
-      heartbeatTimeoutMs: Infinity,
-      retries: 0,
-      retryDelay: () => 0,
-      skipsItems: false,
-      keepsInput: false,
-      parallelism: Infinity,
-      isolate: false,
-      concurrency: Infinity,
-      chunk: { targetMs: 25, min: 1, max: 1_000_000 },
-      cancelGraceMs: 50,
-      takesItems: true,
-      killable: true,
-      onDuplicate: 'allow',
-      onSettled: null,
-      ...policy,
-    },
+    retries: new Retries(resolved, () => 0, fail),
+    packSize: new ChunkSizer(resolved.chunk),
+    policy: resolved,
   };
+}
+
+function fail(error: unknown): never {
+  throw error;
 }
 
 export interface FakeSchedulerOptions {
@@ -53,7 +65,7 @@ export interface FakeSchedulerOptions {
   readonly costMs: (chunk: Chunk) => number;
 }
 
-/** The real scheduler, executions and tasks on lanes that are not real. */
+/** The real scheduler, executions, packs and tasks on lanes that are not real. */
 export function fakeScheduler({ types, maxConcurrentTasks = 16, lanes: count = 1, costMs }: FakeSchedulerOptions) {
   const clock = new ManualClock();
   const resolved = new Map(Object.entries(types).map(([name, type]) => [name, resolvedType(name, type)]));
@@ -64,29 +76,26 @@ export function fakeScheduler({ types, maxConcurrentTasks = 16, lanes: count = 1
   };
   const lanes = new FakeLanes({ lanes: count, costMs });
   const events: { readonly id: string; readonly status: TaskStatus }[] = [];
-  const scheduler: Scheduler = new Scheduler(
-    {
-      lanes,
-      clock,
-      typeOf,
-      execute: (task) =>
-        new Execution(task, typeOf(task.identity.type), {
-          lanes,
-          clock,
-          random: () => 0,
-          threads: () => count,
-          closing: () => false,
-          onReady: (execution) => scheduler.wake(execution),
-          onRested: (execution) => scheduler.catchUp(execution),
-          onRetry: (retried, delayMs) => scheduler.retry(retried, delayMs),
-          onMessages: () => {},
-          onError: (error) => {
-            throw error;
-          },
-        }),
-    },
-    maxConcurrentTasks,
-  );
+  const host: ExecutionHost & PackHost = {
+    lanes,
+    clock,
+    threads: () => count,
+    closing: () => false,
+    waiting: (type) => scheduler.pending.sizeOf(type),
+    takeNext: (type, wanted) => scheduler.pending.takeOf(type, wanted),
+    putBack: (tasks) => scheduler.putBack(tasks),
+    execute: (task) => new Execution(task, typeOf(task.identity.type), host),
+    cancel: (task) => task.run?.cancel(task),
+    onReady: (run) => scheduler.wake(run),
+    onRested: (run) => scheduler.catchUp(run),
+    onRetry: (task, delayMs) => scheduler.retry(task, delayMs),
+    onNotes: () => {},
+  };
+  const runOf = (task: Task): Run => {
+    const type = typeOf(task.identity.type);
+    return isPackable(task, type) ? new Pack(task, type, host) : host.execute(task);
+  };
+  const scheduler: Scheduler = new Scheduler({ lanes, clock, typeOf, runOf }, maxConcurrentTasks);
   lanes.onChange = () => scheduler.pump();
 
   const add = (
