@@ -67,7 +67,10 @@ describe('a batch', () => {
 
   it('makes the items of a range from its bounds', async () => {
     const { outcome } = runnerOf(moduleOf(defineBatch({ each: (item: number) => item })));
-    expect(await outcome({ slice: { from: 2, to: 5, offset: 100 } })).toMatchObject({ value: [102, 103, 104], done: 3 });
+    expect(await outcome({ slice: { from: 2, to: 5, offset: 100 } })).toMatchObject({
+      value: [102, 103, 104],
+      done: 3,
+    });
     expect(await outcome({ slice: { from: 2, to: 5 } })).toMatchObject({ value: [2, 3, 4] });
   });
 
@@ -99,7 +102,10 @@ describe('a batch', () => {
     const steps = { run: (list: readonly number[]) => list.length, finish: (parts: number[]) => parts.join('+') };
     const { outcome } = runnerOf(moduleOf(defineBatch(steps)));
     expect(await outcome(items(0, [1, 2]))).toEqual({ kind: 'returned', value: 2, done: 2 });
-    expect(await outcome({ phase: 'finish', slice: { from: 0, to: 0, parts: [2, 3] } })).toMatchObject({ kind: 'returned', value: '2+3' });
+    expect(await outcome({ phase: 'finish', slice: { from: 0, to: 0, parts: [2, 3] } })).toMatchObject({
+      kind: 'returned',
+      value: '2+3',
+    });
   });
 
   it.each([

@@ -102,7 +102,6 @@ describe('an epoch', () => {
       }),
     );
   });
-
 });
 
 describe('a request to stop', () => {

@@ -108,10 +108,7 @@ function workOff({ kinds, retries, skips, min, delayMs, boxes, each }: Given) {
   for (;;) {
     if (++turns > 5_000) throw new Error('It goes on for ever');
     const cut = again.due === 0 ? work.cut(1) : null;
-    const next: Chunk | undefined =
-      cut === null
-        ? again.take()
-        : ({ ...LIKE_ALL, ...cut } satisfies Chunk);
+    const next: Chunk | undefined = cut === null ? again.take() : ({ ...LIKE_ALL, ...cut } satisfies Chunk);
     if (next === undefined) {
       if (again.size === 0) return { task, work, tries, error: null };
       clock.advance(delayMs);

@@ -1,181 +1,178 @@
 import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type Worker, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Gate } from '../tasks/gate.js';
 import type { PoolJob } from '../tasks/pool-worker.js';
 
 /**
- * What the lanes count on in Piscina, and what would break them without a word if a new version did it otherwise. The
- * pool has the options that a lane gives it.
+ * What a lane counts on in Piscina and in message ports, and what would break it without a word if a new version did it
+ * otherwise. The pool has the options that a lane gives it, and is destroyed as soon as it tells of its thread's end.
  */
 function pool(file = 'pool-worker') {
-  const made = new Piscina<PoolJob, unknown>({
+  const workers: Worker[] = [];
+  const caught = (worker: Worker): void => void workers.push(worker);
+  process.on('worker', caught);
+  const made = new Piscina({
     filename: fileURLToPath(new URL(`../dist/${file}.js`, import.meta.url)),
     minThreads: 1,
     maxThreads: 1,
     atomics: 'disabled',
     recordTiming: false,
   });
-  const seen = { errors: [] as unknown[], destroyed: 0, messages: [] as unknown[] };
-  made.on('error', (error) => seen.errors.push(error));
-  made.on('workerDestroy', () => seen.destroyed++);
-  made.on('message', (message) => seen.messages.push(message));
-  onTestFinished(() => made.destroy());
-  return { pool: made, seen, thread: (): Worker => made.threads[0] as Worker };
+  const thread = made.threads[0] as Worker;
+  const order: unknown[] = [];
+  made.on('error', (error: Error) => order.push(`error: ${error.message}`));
+  made.on('workerDestroy', () => {
+    order.push('workerDestroy');
+    void made.destroy();
+  });
+  const exited = new Promise<void>((resolve) => {
+    thread.once('exit', (code) => {
+      order.push(`exit ${code}`);
+      resolve();
+    });
+  });
+  onTestFinished(async () => {
+    await made.destroy();
+    process.off('worker', caught);
+  });
+  return { pool: made, thread, workers, order, exited };
 }
 
-type Hello = { readonly port: MessagePort; readonly threadId: number };
-
-async function started(): Promise<ReturnType<typeof pool> & { readonly hello: Hello }> {
+async function started() {
   const made = pool();
-  const [hello] = (await once(made.pool, 'message')) as [Hello];
-  return { ...made, hello };
-}
-
-async function rejection(promise: Promise<unknown>): Promise<Error & { code?: unknown }> {
-  return promise.then(
-    () => {
-      throw new Error('It did not reject');
-    },
-    (error: unknown) => error as Error,
-  );
-}
-
-describe('a thread', () => {
-  it('is there from the start, and `threads` has it', async () => {
-    const made = pool();
-    expect(made.pool.threads).toHaveLength(1);
-    const { threadId } = made.thread();
-    expect(await made.pool.run({ action: 'thread' })).toBe(threadId);
-  });
-
-  it('may send a message and a port on its own way; both arrive, and the port works while a run goes on', async () => {
-    const { pool: made, hello, seen } = await started();
-    hello.port.unref();
-    hello.port.postMessage('wake up');
-    await once(made, 'message');
-    expect(seen.messages.at(-1)).toEqual({ heard: 'wake up' });
-    expect(hello.threadId).toBe(made.threads[0]?.threadId);
-  });
-
-  it('fires the timers that a run left behind, since no run waits synchronously', async () => {
-    const { pool: made } = await started();
-    const gate = new Gate();
-    await made.run({ action: 'timer', gate: gate.buffer });
-    await gate.arrived();
-    expect(gate.arrivals).toBe(1);
-  });
-
-  it('does one run at a time; the next waits', async () => {
-    const { pool: made } = await started();
-    const gates = [new Gate(), new Gate()] as const;
-    const runs = gates.map((gate) => made.run({ action: 'gate', gate: gate.buffer }));
-    await gates[0].arrived();
-    expect(made.queueSize).toBe(1);
-    gates[0].open();
-    await gates[1].arrived();
-    gates[1].open();
-    expect(await Promise.all(runs)).toEqual(['passed', 'passed']);
-  });
-});
-
-describe('after terminate()', () => {
-  it('the run rejects only when the thread has exited, with its exit code, and another thread takes its place', async () => {
-    const { pool: made, thread, seen } = await started();
-    const gate = new Gate();
-    const victim = thread();
-    const order: string[] = [];
-    victim.once('exit', () => order.push('exit'));
-    const run = rejection(made.run({ action: 'gate', gate: gate.buffer })).then(
-      (error) => (order.push('rejected'), error),
-    );
-    await gate.arrived();
-    void victim.terminate();
-    const error = await run;
-    expect(error.message).toBe('worker exited with code: 1');
-    expect(order).toEqual(['exit', 'rejected']);
-    expect(victim.threadId).toBe(-1);
-    expect(seen.destroyed).toBe(1);
-    expect(made.threads).toHaveLength(1);
-    expect(made.threads[0]).not.toBe(victim);
-    expect(await made.run({ action: 'echo', value: 'alive' })).toBe('alive');
-    expect(seen.errors).toEqual([]);
-  });
-
-  it('of an idle thread there is a workerDestroy, no error, and another thread', async () => {
-    const { pool: made, thread, seen } = await started();
-    const gone = once(made, 'workerDestroy');
-    await thread().terminate();
-    await gone;
-    expect(await made.run({ action: 'echo', value: 'alive' })).toBe('alive');
-    expect([made.threads.length, seen.destroyed, seen.errors.length]).toEqual([1, 1, 0]);
-  });
-});
-
-describe('a thread that dies by itself', () => {
-  it.each([0, 3])('by process.exit(%i) rejects its run with the code', async (code) => {
-    const { pool: made, seen } = await started();
-    expect((await rejection(made.run({ action: 'exit', code }))).message).toBe(`worker exited with code: ${code}`);
-    expect(seen.destroyed).toBe(1);
-    expect(await made.run({ action: 'echo', value: 'alive' })).toBe('alive');
-  });
-
-  it('by an uncaught error rejects its run with that error, before it has exited; the thread is out of `threads` by then', async () => {
-    const { pool: made, thread, seen } = await started();
-    const victim = thread();
-    const exited = new Promise((resolve) => void victim.once('exit', resolve));
-    const error = await rejection(made.run({ action: 'crash' }));
-    expect(error).toMatchObject({ name: 'RangeError', message: 'nobody caught this' });
-    expect([seen.destroyed, made.threads.includes(victim)]).toEqual([1, false]);
-    await exited;
-    expect(await made.run({ action: 'echo', value: 'alive' })).toBe('alive');
-    expect(seen.errors).toEqual([]);
-  });
-
-  it('while it boots is replaced once; when that fails too, the pool gives up, and has no thread', async () => {
-    const { pool: made, seen } = pool('broken-pool-worker');
-    while (seen.destroyed < 2) await once(made, 'workerDestroy');
-    await turn();
-    expect(made.threads).toHaveLength(0);
-    expect(seen.errors.map(String)).toEqual(Array.from({ length: 2 }, () => 'Error: this worker never comes up'));
-  });
-});
-
-describe('a message that can not be copied', () => {
-  const throwing = {
-    get a(): number {
-      throw new TypeError('a getter threw');
-    },
+  const [{ port }] = (await once(made.pool, 'message')) as [{ readonly port: MessagePort }];
+  const heard: unknown[] = [];
+  /** What it had said, and nobody has heard. */
+  const drain = (): unknown[] => {
+    const rest: unknown[] = [];
+    for (let next; (next = receiveMessageOnPort(port)) !== undefined;) rest.push(next.message);
+    return rest;
   };
+  const listen = (): void => void port.on('message', (message) => heard.push(message));
+  const say = (job: PoolJob): void => port.postMessage(job);
+  onTestFinished(() => port.close());
+  return { ...made, port, heard, drain, listen, say };
+}
+
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
+
+describe('the thread of a pool', () => {
+  it('is in `threads` from the start, and sends a port on its own way', async () => {
+    const { pool: made, thread, workers, port, listen, heard, say } = await started();
+    expect(made.threads).toEqual([thread]);
+    expect(workers).toEqual([thread]);
+    listen();
+    say({ tries: true });
+    await once(port, 'message');
+    expect(heard).toHaveLength(1);
+  });
 
   it.each([
-    ['a function', () => 1, 'DataCloneError'],
-    ['a getter that throws', throwing, 'TypeError'],
-  ])('(%s) rejects its run with what was thrown, and the thread lives', async (_, value, name) => {
-    const { pool: made, thread, seen } = await started();
-    const before = thread();
-    expect((await rejection(made.run({ action: 'echo', value }))).name).toBe(name);
-    expect(thread()).toBe(before);
-    expect(await made.run({ action: 'thread' })).toBe(before.threadId);
-    expect(seen).toMatchObject({ destroyed: 0, errors: [] });
+    ['process.exit()', { says: 0, then: 'exits' }, ['workerDestroy', 'exit 3']],
+    ['an uncaught error', { says: 0, then: 'crashes' }, ['workerDestroy', 'error: nobody caught this', 'exit 1']],
+  ] as const)(
+    'that ends by %s is told of before it is gone, and no other takes its place',
+    async (_, job, expected) => {
+      const { pool: made, workers, order, exited, thread, say } = await started();
+      say(job);
+      await exited;
+      await turn();
+      expect(order).toEqual(expected);
+      expect([made.threads.length, workers.length, thread.threadId]).toEqual([0, 1, -1]);
+    },
+  );
+
+  it('that is terminated while it works is told of when it has exited, without an error', async () => {
+    const { pool: made, workers, order, thread, exited, say } = await started();
+    const gate = new Gate();
+    say({ says: 0, then: 'waits', gate: gate.buffer });
+    await gate.arrived();
+    void thread.terminate();
+    expect(order).toEqual([]);
+    await exited;
+    await turn();
+    expect(order).toEqual(['workerDestroy', 'exit 1']);
+    expect([made.threads.length, workers.length]).toEqual([0, 1]);
   });
 
-  it('as an answer ends the thread: that is why answers are looked through first', async () => {
-    const { pool: made, thread } = await started();
-    const before = thread();
-    await rejection(made.run({ action: 'unclonable' }));
-    expect(await made.run({ action: 'thread' })).not.toBe(before.threadId);
+  it('that never comes up throws, and is told of like one that did', async () => {
+    const { pool: made, workers, order, exited } = pool('broken-pool-worker');
+    await exited;
+    await turn();
+    expect(order).toEqual(['workerDestroy', 'error: this worker never comes up', 'exit 1']);
+    expect([made.threads.length, workers.length]).toEqual([0, 1]);
+  });
+
+  it('that exits while it comes up is told of with its code', async () => {
+    const { workers, order, exited } = pool('exiting-pool-worker');
+    await exited;
+    await turn();
+    expect(order).toEqual(['workerDestroy', 'exit 5']);
+    expect(workers).toHaveLength(1);
+  });
+
+  it('has exited when destroy() resolves, whatever it was at', async () => {
+    const { pool: made, thread, order, say } = await started();
+    const gate = new Gate();
+    say({ says: 0, then: 'waits', gate: gate.buffer });
+    await gate.arrived();
+    await made.destroy();
+    expect([thread.threadId, made.threads.length]).toEqual([-1, 0]);
+    expect(order).toEqual(['workerDestroy', 'exit 1']);
   });
 });
 
-describe('destroy()', () => {
-  it('ends the thread and resolves when it has exited', async () => {
-    const { pool: made, thread } = await started();
-    const last = thread();
-    await made.destroy();
-    expect([last.threadId, made.threads.length]).toEqual([-1, 0]);
+describe('a message port', () => {
+  it.each(['exits', 'crashes'] as const)(
+    'holds what a thread had said that %s right afterwards, in order, until somebody reads it',
+    async (then) => {
+      const { exited, drain, say } = await started();
+      say({ says: 5_000, then });
+      await exited;
+      expect(drain()).toEqual(numbers(5_000));
+    },
+  );
+
+  it('holds what a thread had said that was terminated', async () => {
+    const { thread, exited, drain, say } = await started();
+    const gate = new Gate();
+    say({ says: 5_000, then: 'waits', gate: gate.buffer });
+    await gate.arrived();
+    await thread.terminate();
+    await exited;
+    expect(drain()).toEqual(numbers(5_000));
+  });
+
+  it('tells a listener and who reads it at the exit of the thread of each message once, in order', async () => {
+    const { thread, exited, listen, heard, drain, say } = await started();
+    listen();
+    // Its listener, like a lane's, is told of the exit before the port may have told of everything.
+    const rest: unknown[] = [];
+    thread.prependOnceListener('exit', () => rest.push(...drain()));
+    say({ says: 5_000, then: 'exits' });
+    await exited;
+    expect([...heard, ...rest]).toEqual(numbers(5_000));
+    await turn();
+    expect(heard.length + rest.length).toBe(5_000);
+  });
+
+  it('sends nothing of a message that can not be copied: it throws, and the next one arrives', async () => {
+    const { drain, port, say } = await started();
+    const arrived = once(port, 'message');
+    say({ tries: true });
+    const threw = ['DataCloneError', 'TypeError', 'DataCloneError'];
+    expect([...(await arrived), ...drain()]).toEqual([{ threw }]);
+  });
+
+  it('that is closed holds nothing, and takes what is posted without a word', () => {
+    const { port1, port2 } = new MessageChannel();
+    port2.close();
+    expect(receiveMessageOnPort(port2)).toBeUndefined();
+    expect(() => port2.postMessage('to nobody')).not.toThrow();
+    port1.close();
   });
 });

@@ -128,7 +128,10 @@ describe('a cancel', () => {
       if (item === 2) made.control.ask(made.epoch(), 0);
     };
     const made = runnerOf(moduleOf(defineBatch({ each })));
-    expect(await made.outcome({ slice: { from: 0, to: 4, items: [1, 2, 3, 4] } })).toEqual({ kind: 'stopped', begun: true });
+    expect(await made.outcome({ slice: { from: 0, to: 4, items: [1, 2, 3, 4] } })).toEqual({
+      kind: 'stopped',
+      begun: true,
+    });
     expect(done).toEqual([1, 2]);
   });
 

@@ -20,7 +20,9 @@ function hostileManager(policy: TaskPolicy = {}) {
 describe('a task whose time is up', () => {
   it('is not tried again once it was cancelled', async () => {
     const attempts = new Gate();
-    const tasks = hostileManager({ timeoutMs: 30, retries: 5, backoff: () => 0, cancelGraceMs: Infinity });
+    const tasks = hostileManager({ timeoutMs: 100, retries: 5, backoff: () => 0, cancelGraceMs: Infinity });
+    // Its time starts with its first chunk, and loading the module takes some.
+    await tasks.ready();
     const task = await tasks.submit('hostile', { input: { plan: 'spins', attempts: attempts.buffer } });
     for await (const { stopping } of task.watch()) if (stopping === 'timeout') break;
     task.cancel();
@@ -31,7 +33,9 @@ describe('a task whose time is up', () => {
 
   it('settles when the manager is closed meanwhile, and does not begin again', async () => {
     const attempts = new Gate();
-    const tasks = hostileManager({ timeoutMs: 30, retries: 5, backoff: () => 0, cancelGraceMs: 600_000 });
+    const tasks = hostileManager({ timeoutMs: 100, retries: 5, backoff: () => 0, cancelGraceMs: 600_000 });
+    // Its time starts with its first chunk, and loading the module takes some.
+    await tasks.ready();
     const task = await tasks.submit('hostile', { input: { plan: 'spins', attempts: attempts.buffer } });
     for await (const { stopping } of task.watch()) if (stopping === 'timeout') break;
     expect(await tasks.close({ timeoutMs: 0 })).toEqual({ cancelled: [], interrupted: [task.id], alive: [] });

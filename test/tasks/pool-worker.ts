@@ -1,42 +1,51 @@
-import { MessageChannel, parentPort, threadId } from 'node:worker_threads';
+import { MessageChannel, parentPort } from 'node:worker_threads';
 import { Gate } from './gate.js';
 
 /** What the worker of the Piscina tests is to do. */
 export type PoolJob =
-  | { readonly action: 'echo'; readonly value?: unknown }
-  | { readonly action: 'thread' }
-  | { readonly action: 'gate'; readonly gate: SharedArrayBuffer }
-  | { readonly action: 'exit'; readonly code: number }
-  | { readonly action: 'crash' }
-  | { readonly action: 'unclonable' }
-  /** Opens the gate from a timer, after it has returned. */
-  | { readonly action: 'timer'; readonly gate: SharedArrayBuffer };
+  /** Says so many numbers on its port, and then ends, or waits to be ended. */
+  | { readonly says: number; readonly then: 'exits' | 'crashes' }
+  | { readonly says: number; readonly then: 'waits'; readonly gate: SharedArrayBuffer }
+  /** Says what of a few things it could say. */
+  | { readonly tries: true };
 
-const { port1, port2 } = new MessageChannel();
-port1.on('message', (message: unknown) => parentPort?.postMessage({ heard: message }));
-port1.unref();
-parentPort?.postMessage({ port: port2, threadId }, [port2]);
+/** What an uncaught error of the worker says. */
+export const CRASH = 'nobody caught this';
 
-export default function work(job: PoolJob): unknown {
-  switch (job.action) {
-    case 'echo':
-      return job.value;
-    case 'thread':
-      return threadId;
-    case 'gate':
-      new Gate(job.gate).pass();
-      return 'passed';
-    case 'exit':
-      return process.exit(job.code);
-    case 'crash':
-      setImmediate(() => {
-        throw new RangeError('nobody caught this');
-      });
-      return new Promise(() => {});
-    case 'unclonable':
-      return () => 1;
-    case 'timer':
-      setTimeout(() => new Gate(job.gate).arrive(), 1);
-      return 'returned';
+const { port1: port, port2 } = new MessageChannel();
+port.on('message', work);
+port.unref();
+parentPort?.postMessage({ port: port2 }, [port2]);
+
+function work(job: PoolJob): void {
+  if ('tries' in job) return tries();
+  for (let at = 0; at < job.says; at++) port.postMessage(at);
+  switch (job.then) {
+    case 'exits':
+      return process.exit(3);
+    case 'crashes':
+      throw new RangeError(CRASH);
+    case 'waits':
+      return new Gate(job.gate).pass();
   }
 }
+
+function tries(): void {
+  const throwing = {
+    get a(): number {
+      throw new TypeError('a getter threw');
+    },
+  };
+  const threw: string[] = [];
+  for (const value of [() => 1, throwing, { list: [1, () => 1] }]) {
+    try {
+      port.postMessage({ said: value });
+    } catch (error) {
+      threw.push((error as Error).name);
+    }
+  }
+  port.postMessage({ threw });
+}
+
+/** Piscina wants one. */
+export default function nothing(): void {}
