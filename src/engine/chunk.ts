@@ -34,7 +34,8 @@ export function resolveChunkOptions(options: ChunkOptions = {}): ResolvedChunkOp
 const DECAY = 0.5;
 const MAX_GROWTH = 8;
 // The rest of a task is not split into chunks of less than this share of the target.
-const WORTHWHILE_SHARE = 1 / 16;
+const WORTHWHILE_SHARE = 1 / 32;
+const SHARES_OF_A_THREAD = 2;
 // A chunk of `each` that runs so many times longer than meant is ended, and its rest cut again.
 const BOX_TARGETS = 2;
 
@@ -44,16 +45,19 @@ export function boxMsOf(options: ResolvedChunkOptions): number {
 }
 
 /**
- * Decides how many items the next chunk of one task carries, from the measured cost of an item.
+ * Decides how many items the next chunk of one task carries, from the measured cost of an item: so many as take the
+ * target.
  *
- * The first chunk has one item; each later one at most eight times the last, so that one cheap item at the start
- * does not commit a thread for long; near the end the rest is split evenly, so that no thread works on alone.
+ * The first chunk has one item; each later one at most eight times as many as were done of late, so that a few cheap items do
+ * not commit a thread for long; near the end the rest is split evenly, so that no thread works on alone.
  */
 export class ChunkSizer {
   readonly #options: ResolvedChunkOptions;
+  /** Of late: faded sums. */
   #ms = 0;
   #items = 0;
-  #last = 0;
+  /** Of the chunk that came back last: milliseconds an item. */
+  #lastCostMs = 0;
 
   constructor(options: ResolvedChunkOptions) {
     this.#options = options;
@@ -61,27 +65,28 @@ export class ChunkSizer {
 
   /** The size of the next chunk. `rest` is null while the number of items is unknown. */
   next(rest: number | null, threads: number): number {
-    const { targetMs, min, max } = this.#options;
-    let size = this.#last === 0 ? 1 : this.#last * MAX_GROWTH;
-    if (this.#items > 0) {
-      const costMs = this.#ms / this.#items;
-      size = Math.min(size, costMs > 0 ? targetMs / costMs : max);
-    } else {
-      // Nothing measured yet: as small as the first.
-      size = 1;
-    }
-    // An even split ends where a chunk would hardly be worth its message.
-    const worthwhile = this.#items > 0 && this.#ms > 0 ? (WORTHWHILE_SHARE * targetMs * this.#items) / this.#ms : 1;
-    if (rest !== null) size = Math.min(size, Math.max(worthwhile, Math.ceil(rest / (2 * threads))));
-    size = Math.max(min, Math.min(max, Math.floor(size)), 1);
+    const { min, max } = this.#options;
+    const size = Math.max(min, Math.min(max, Math.floor(this.#measuredSize(rest ?? Infinity, threads))), 1);
     return rest === null ? size : Math.min(size, rest);
   }
 
-  /** Learns from a chunk that came back: `ms` of work for `items` items, sent as `sent`. */
-  record(ms: number, items: number, sent: number): void {
+  #measuredSize(rest: number, threads: number): number {
+    // Nothing measured yet: as small as the first.
+    if (this.#items === 0) return 1;
+    // The dearer of the two: many cheap items would hide for long that the next ones are not.
+    const costMs = Math.max(this.#ms / this.#items, this.#lastCostMs);
+    const onTarget = costMs > 0 ? this.#options.targetMs / costMs : Infinity;
+    // An even split ends where a chunk would hardly be worth its message.
+    const worthwhile = costMs > 0 ? onTarget * WORTHWHILE_SHARE : 1;
+    const share = Math.max(worthwhile, Math.ceil(rest / (SHARES_OF_A_THREAD * threads)));
+    return Math.min(onTarget, MAX_GROWTH * this.#items, share);
+  }
+
+  /** Learns from a chunk that came back: `ms` of work for `items` items. */
+  record(ms: number, items: number): void {
     if (items <= 0) return;
     this.#ms = this.#ms * DECAY + ms;
     this.#items = this.#items * DECAY + items;
-    this.#last = Math.max(1, sent);
+    this.#lastCostMs = ms / items;
   }
 }

@@ -11,8 +11,8 @@ export interface Cut {
   readonly from: number;
   readonly to: number;
   /** Absent where the items are numbers, shifted by `offset`. */
-  readonly items?: readonly unknown[];
-  readonly offset?: number;
+  readonly items?: readonly unknown[] | undefined;
+  readonly offset?: number | undefined;
 }
 
 /** Where a task's items come from, cut by cut. */
@@ -64,7 +64,18 @@ export function rangeSource(bounds: Pick<Range, 'from' | 'to'>): ItemSource {
   return new IndexedSource(bounds.to - bounds.from, (from, to) => ({ from, to, offset: bounds.from }));
 }
 
-/** Arrays and ranges. */
+/** What is left of a cut from item `from` of the task on. */
+export function restSource({ from: first, to, items, offset }: Cut, from: number): ItemSource {
+  const skipped = from - first;
+  return new IndexedSource(to - from, (begin, end) => ({
+    from: from + begin,
+    to: from + end,
+    items: items?.slice(skipped + begin, skipped + end),
+    offset,
+  }));
+}
+
+/** Arrays, ranges, and what is left of either. */
 class IndexedSource implements ItemSource {
   readonly total: number;
   readonly #cut: (from: number, to: number) => Cut;

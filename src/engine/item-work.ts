@@ -3,7 +3,7 @@ import type { ChunkQueue } from './chunk-queue.js';
 import { partOf, splitChunk } from './chunk-split.js';
 import type { TreadleError } from './errors.js';
 import { type IndexRange, mergeRanges } from './index-ranges.js';
-import type { Cut, ItemSource } from './item-source.js';
+import { type Cut, type ItemSource, restSource } from './item-source.js';
 import type { Chunk, Outcome } from './lanes.js';
 import { Parts } from './parts.js';
 import type { ItemFailure } from './protocol.js';
@@ -33,6 +33,8 @@ export class ItemWork {
   readonly #task: Task;
   readonly #skips: boolean;
   readonly #parts = new Parts();
+  /** What chunks did not come to in their time: cut again, because it costs more than was thought. */
+  #left: ItemSource[] = [];
 
   /** What is to run again is put into `again`. */
   constructor(source: ItemSource, task: Task, policy: ResolvedPolicy, again: ChunkQueue, retries: Retries) {
@@ -51,7 +53,7 @@ export class ItemWork {
 
   /** Every item has been cut. */
   get allCut(): boolean {
-    return this.#source.exhausted;
+    return this.#source.exhausted && this.#left.length === 0;
   }
 
   /** Every item is over. */
@@ -61,7 +63,19 @@ export class ItemWork {
 
   /** The next cut; null when there is none, or none yet. */
   cut(threads: number): Cut | null {
-    return this.#source.take(this.#sizer.next(this.#source.rest, threads));
+    const size = this.#sizer.next(this.#uncut, threads);
+    const left = this.#left.at(-1);
+    if (left === undefined) return this.#source.take(size);
+    const cut = left.take(size);
+    if (left.exhausted) this.#left.pop();
+    return cut;
+  }
+
+  /** How many items are to be cut; null while unknown. */
+  get #uncut(): number | null {
+    let uncut = this.#source.rest;
+    if (uncut !== null) for (const left of this.#left) uncut += left.rest ?? 0;
+    return uncut;
   }
 
   /** A chunk came back. With `each` it may have come past some of its items only, and some of those may have failed. */
@@ -79,13 +93,15 @@ export class ItemWork {
       else this.#again.add({ ...partOf(chunk, from, to), failures: chunk.failures + 1 }, delayMs);
     }
     this.#skipAll(forGood);
-    if (done < chunk.to - chunk.from) this.#again.add(this.#rest(chunk, chunk.from + done));
+    if (done < chunk.to - chunk.from) this.#leave(chunk, chunk.from + done);
   }
 
-  /** The items that its time did not suffice for. Where items are skipped, each of them has failed as often as the others. */
-  #rest(chunk: Chunk, from: number): Chunk {
+  /** The items from `from` on, which its time did not suffice for. */
+  #leave(chunk: Chunk, from: number): void {
     const { attempt, failures } = chunk;
-    return this.#skips ? { ...partOf(chunk, from, chunk.to), attempt, failures } : unbegun(chunk, from);
+    // Where items are skipped, each of them has failed as often as the others.
+    if (this.#skips && failures > 0) this.#again.add({ ...partOf(chunk, from, chunk.to), attempt, failures });
+    else this.#left.push(restSource(chunk, from));
   }
 
   /** Which of them may be tried again. */
@@ -130,7 +146,7 @@ export class ItemWork {
   }
 
   #record(chunk: Chunk, { done, ms, value, failed = [] }: ItemsDone): void {
-    this.#sizer.record(ms, done, chunk.to - chunk.from);
+    this.#sizer.record(ms, done);
     this.#task.progress.acknowledge(done - failed.length);
     if (failed.length === 0) return this.#parts.add(chunk.from, done, value);
     let at = chunk.from;
@@ -172,6 +188,7 @@ export class ItemWork {
 
   /** No more items are wanted. */
   close(): void {
+    this.#left = [];
     this.#source.close();
   }
 }

@@ -19,13 +19,13 @@ interface Cutting {
 }
 
 /** Cuts a range as a task in progress does: what was done in part is cut again, the rest comes from the source. */
-function cutAll({ total, threads, options, costsMs, draws }: Cutting, onCut: (cut: Sent, sizer: LastSent) => void) {
+function cutAll({ total, threads, options, costsMs, draws }: Cutting, onCut: (cut: Sent, sizer: State) => void) {
   const sizer = new ChunkSizer(options);
   const source = itemSource(range(0, total), { onReady: () => {}, onError: () => {} });
   const flights: Sent[] = [];
   const again: Sent[] = [];
   const done: (readonly [from: number, to: number])[] = [];
-  let last = 0;
+  let lately = 0;
   let at = 0;
   const draw = (): number => draws[at++ % draws.length] as number;
   for (;;) {
@@ -35,7 +35,7 @@ function cutAll({ total, threads, options, costsMs, draws }: Cutting, onCut: (cu
       const cut = repeated ?? source.take(sizer.next(rest, threads));
       if (cut === null) break;
       const sent: Sent = { from: cut.from, to: cut.to, fresh: repeated === undefined };
-      onCut(sent, { last, rest: rest ?? 0 });
+      onCut(sent, { lately, rest: rest ?? 0 });
       flights.push(sent);
     }
     const [flight] = flights.splice(Math.floor(draw() * flights.length), 1);
@@ -44,16 +44,16 @@ function cutAll({ total, threads, options, costsMs, draws }: Cutting, onCut: (cu
     const items = Math.max(1, Math.ceil(draw() * size));
     let ms = 0;
     for (let item = flight.from; item < flight.from + items; item++) ms += costsMs[item % costsMs.length] as number;
-    sizer.record(ms, items, size);
-    last = size;
+    sizer.record(ms, items);
+    lately = lately / 2 + items;
     done.push([flight.from, flight.from + items]);
     if (items < size) again.push({ from: flight.from + items, to: flight.to, fresh: false });
   }
 }
 
-interface LastSent {
-  /** The size of the chunk that came back last. */
-  readonly last: number;
+interface State {
+  /** Items done, those of each chunk for half of what those of the next one are. */
+  readonly lately: number;
   readonly rest: number;
 }
 
@@ -88,19 +88,19 @@ describe('cutting', () => {
     );
   });
 
-  it('cuts in order, from 1 item on, to at most eight times the last chunk, within min and max', () => {
+  it('cuts in order, from 1 item on, to at most eight times what was done of late, within min and max', () => {
     fc.assert(
       fc.property(cutting, (given) => {
         const { min, max } = given.options;
         const wrong: string[] = [];
         let at = 0;
-        cutAll(given, (cut, { last }) => {
+        cutAll(given, (cut, { lately }) => {
           if (!cut.fresh) return;
           const size = cut.to - cut.from;
           if (cut.from !== at) wrong.push(`starts at ${cut.from}, not ${at}`);
           if (size > max) wrong.push(`${size} is over max`);
           if (size < min && cut.to < given.total) wrong.push(`${size} is under min`);
-          if (size > Math.max(min, last === 0 ? 1 : 8 * last)) wrong.push(`${size} is too many after ${last}`);
+          if (size > Math.max(min, 1, 8 * lately)) wrong.push(`${size} is too many after ${lately}`);
           at = cut.to;
         });
         expect(wrong).toEqual([]);
@@ -117,7 +117,7 @@ describe('cutting', () => {
           const share = Math.max(given.options.min, Math.ceil(rest / (2 * given.threads)));
           const size = cut.to - cut.from;
           // A little more than a tie, which rounding may decide either way.
-          const worthwhile = size * Math.min(...given.costsMs) > (given.options.targetMs / 16) * (1 + 1e-9);
+          const worthwhile = size * Math.min(...given.costsMs) > (given.options.targetMs / 32) * (1 + 1e-9);
           if (cut.fresh && size > share && worthwhile) wrong.push(`${size} of ${rest}`);
         });
         expect(wrong).toEqual([]);
@@ -130,7 +130,7 @@ describe('the size of a chunk', () => {
   const afterMany = (sizer: ChunkSizer, costMs: number): number => {
     for (let chunk = 0; chunk < 20; chunk++) {
       const size = sizer.next(null, 2);
-      sizer.record(size * costMs, size, size);
+      sizer.record(size * costMs, size);
     }
     return sizer.next(null, 2);
   };
@@ -151,8 +151,22 @@ describe('the size of a chunk', () => {
   it('stays 1 until something has come back, so that threads do not commit to a cost nobody knows', () => {
     const sizer = new ChunkSizer(resolveChunkOptions());
     expect([1, 2, 3].map(() => sizer.next(1_000_000, 2))).toEqual([1, 1, 1]);
-    sizer.record(0.001, 1, 1);
+    sizer.record(0.001, 1);
     expect(sizer.next(1_000_000, 2)).toBe(8);
+  });
+
+  it('takes a chunk that cost much at its word, however many cheap items went before', () => {
+    const sizer = new ChunkSizer(resolveChunkOptions());
+    afterMany(sizer, 0.0001);
+    sizer.record(50, 5);
+    expect(sizer.next(null, 2)).toBe(2);
+  });
+
+  it('stays what it was when a few items come back alone', () => {
+    const sizer = new ChunkSizer(resolveChunkOptions());
+    const size = afterMany(sizer, 0.001);
+    sizer.record(0.002, 2);
+    expect(sizer.next(null, 2)).toBe(size);
   });
 
   it('grows to max where items cost nothing that can be measured', () => {
@@ -161,8 +175,8 @@ describe('the size of a chunk', () => {
 
   it('learns nothing from a chunk of which no item was done', () => {
     const sizer = new ChunkSizer(resolveChunkOptions());
-    sizer.record(0.001, 1, 1);
-    sizer.record(1_000, 0, 8);
+    sizer.record(0.001, 1);
+    sizer.record(1_000, 0);
     expect(sizer.next(null, 2)).toBe(8);
   });
 });

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { TreadleError } from 'treadle';
 import { describe, expect, it } from 'vitest';
-import { resolveChunkOptions } from '../../dist/engine/chunk.js';
+import { type ChunkOptions, resolveChunkOptions } from '../../dist/engine/chunk.js';
 import { ChunkQueue } from '../../dist/engine/chunk-queue.js';
-import { itemSource } from '../../dist/engine/item-source.js';
+import { type Cut, itemSource } from '../../dist/engine/item-source.js';
 import { ItemWork } from '../../dist/engine/item-work.js';
 import type { Chunk } from '../../dist/engine/lanes.js';
 import type { ItemFailure } from '../../dist/engine/protocol.js';
@@ -48,23 +48,34 @@ const LIKE_ALL = {
   killable: true,
 } as const;
 
-/** Works items off on a thread that is made up: each item fails as its kind says, `flaky` ones the first time only. */
-function workOff({ kinds, retries, skips, min, delayMs, boxes, each }: Given) {
+/** The work of a task on items, and what it needs around it. */
+function workOn(
+  items: readonly unknown[],
+  policy: { chunk?: ChunkOptions; skips?: boolean; retries?: number; delayMs?: number },
+) {
   const clock = new ManualClock();
   const identity = { id: 'task', type: 'type', resourceId: null, group: null, owner: null, meta: null };
   const task = new Task(identity, { input: undefined, items: null }, 0, clock, { onTransition: () => {} });
   const again = new ChunkQueue(clock, () => {});
-  const items = kinds.map((_, at) => `item ${at}`);
   const budget = new Retries(
-    { retries, retryDelay: () => delayMs },
+    { retries: policy.retries ?? 0, retryDelay: () => policy.delayMs ?? 0 },
     () => 0,
     () => {},
   );
-  const policy = { chunk: resolveChunkOptions({ min, max: min }), skipsItems: skips } as ConstructorParameters<
-    typeof ItemWork
-  >[2];
+  const resolved = { chunk: resolveChunkOptions(policy.chunk), skipsItems: policy.skips ?? false };
   const source = itemSource(items, { onReady: () => {}, onError: () => {} });
-  const work = new ItemWork(source, task, policy, again, budget);
+  const work = new ItemWork(source, task, resolved as ConstructorParameters<typeof ItemWork>[2], again, budget);
+  return { work, task, again, clock };
+}
+
+function chunkOf(cut: Cut): Chunk {
+  return { ...LIKE_ALL, ...cut };
+}
+
+/** Works items off on a thread that is made up: each item fails as its kind says, `flaky` ones the first time only. */
+function workOff({ kinds, retries, skips, min, delayMs, boxes, each }: Given) {
+  const items = kinds.map((_, at) => `item ${at}`);
+  const { work, task, again, clock } = workOn(items, { chunk: { min, max: min }, skips, retries, delayMs });
   const tries = kinds.map(() => 0);
   let turns = 0;
   let boxed = 0;
@@ -108,7 +119,7 @@ function workOff({ kinds, retries, skips, min, delayMs, boxes, each }: Given) {
   for (;;) {
     if (++turns > 5_000) throw new Error('It goes on for ever');
     const cut = again.due === 0 ? work.cut(1) : null;
-    const next: Chunk | undefined = cut === null ? again.take() : ({ ...LIKE_ALL, ...cut } satisfies Chunk);
+    const next: Chunk | undefined = cut === null ? again.take() : chunkOf(cut);
     if (next === undefined) {
       if (again.size === 0) return { task, work, tries, error: null };
       clock.advance(delayMs);
@@ -195,5 +206,41 @@ describe('the items of a task', () => {
       each: true,
     };
     expect(workOff(of).tries).toEqual([2, 2]);
+  });
+});
+
+describe('what a chunk does not come to in its time', () => {
+  const items = Array.from({ length: 1_000 }, (_, at) => `item ${at}`);
+  const threads = 2;
+  /** All items are cut, and the last chunk took its time for the first five of it. */
+  const boxed = () => {
+    const made = workOn(items, {});
+    for (;;) {
+      const cut = made.work.cut(threads) as Cut;
+      const count = cut.to - cut.from;
+      const slow = made.work.allCut;
+      made.work.returned(chunkOf(cut), slow ? { done: 5, ms: 50 } : { done: count, ms: count * 0.0001 });
+      if (slow) return { ...made, from: cut.from + 5 };
+    }
+  };
+
+  it('is cut again by what an item turned out to cost, so that all threads share it', () => {
+    const { work, from } = boxed();
+    expect([work.allCut, from + 100 < items.length]).toEqual([false, true]);
+    // Two items of 10 ms take about the target.
+    for (const begin of [from, from + 2]) {
+      expect(work.cut(threads)).toMatchObject({ from: begin, to: begin + 2, items: items.slice(begin, begin + 2) });
+    }
+    let at = from + 4;
+    for (let cut = work.cut(threads); cut !== null; at = cut.to, cut = work.cut(threads)) {
+      expect(cut).toMatchObject({ from: at, items: items.slice(at, cut.to) });
+    }
+    expect([at, work.allCut]).toEqual([items.length, true]);
+  });
+
+  it('is not cut any more when the task stops', () => {
+    const { work } = boxed();
+    work.close();
+    expect([work.cut(threads), work.allCut]).toEqual([null, true]);
   });
 });
