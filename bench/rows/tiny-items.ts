@@ -6,6 +6,7 @@ import { keepOutstanding } from '../runner/outstanding.js';
 import type { Effort, Figure, Measured, Row } from '../runner/row.js';
 import { median } from '../runner/statistics.js';
 import { THREADS, builtModule, defaultPiscina, piscinaWithOurOptions } from '../runner/threads.js';
+import { raceChunkSizes } from '../scenarios/chunk-ladder.js';
 import { integerHash } from '../tasks/integer-hash.js';
 import type hash from '../tasks/hash.task.js';
 import type watchedHash from '../tasks/watched-hash.task.js';
@@ -25,17 +26,38 @@ export const tinyItems: Row = {
 inline. The items are a range (nothing is sent but two bounds) or an array. Piscina does one \`run\` an item, ${OUTSTANDING} on their
 way, on fewer items. The ladder is the same task with the chunk size held at one power of 4, ${LADDER[0]} to ${LADDER.at(-1)}; its best
 rung is picked after the fact. The longest chunk is watched in rounds of their own, because watching costs. Inline stands there to say it
-plainly: threads do not pay for work of a few nanoseconds an item.`,
+plainly: threads do not pay for work of a few nanoseconds an item.
+
+Then, tasks of items with other costs, in each of which the same number is hashed over and over, as often as the item says. Items that
+cost the same, ever more, ever less, now and then a hundred times as much, up and down. Each is raced against a ladder of its
+own, up to half of the items a chunk, with \`each\` and, where that may differ, with \`run\`, whose chunks nothing ends early. A
+ratio is the time of the best rung by that of the adaptive size.`,
   shortfall: '',
   run,
 };
 
-function sizes(quick: boolean): { items: number; piscinaItems: number } {
-  return quick ? { items: 200_000, piscinaItems: 2_000 } : { items: 1_000_000, piscinaItems: 20_000 };
+function sizes(quick: boolean): { items: number; piscinaItems: number; taskMs: number } {
+  return quick
+    ? { items: 200_000, piscinaItems: 2_000, taskMs: 40 }
+    : { items: 1_000_000, piscinaItems: 20_000, taskMs: 500 };
 }
 
 async function run({ quick, rounds }: Effort): Promise<Measured> {
-  const { items: count, piscinaItems } = sizes(quick);
+  const { items, piscinaItems, taskMs } = sizes(quick);
+  const tiny = await raceTinyItems(items, piscinaItems, rounds);
+  const costs = await raceChunkSizes(taskMs, rounds, LADDER_GOAL);
+  return {
+    config: {
+      threads: THREADS,
+      items,
+      'items with piscina.run': piscinaItems,
+      'milliseconds of work in a task of other costs': taskMs,
+    },
+    figures: [...tiny, ...costs],
+  };
+}
+
+async function raceTinyItems(count: number, piscinaItems: number, rounds: number): Promise<Figure[]> {
   const module = taskModule<typeof hash>(builtModule('hash.task'));
   const types: Record<string, TaskType<typeof hash>> = { sized: taskType(module) };
   // Without a long target the time box would cut the largest rungs again.
@@ -85,10 +107,7 @@ async function run({ quick, rounds }: Effort): Promise<Measured> {
     contestants[`array ${size}`] = batch(`chunk_${size}`, array);
   }
   const perSecond = await interleave(contestants, rounds);
-  return {
-    config: { threads: THREADS, items: count, 'items with piscina.run': piscinaItems },
-    figures: figures(perSecond, longestMs),
-  };
+  return figures(perSecond, longestMs);
 }
 
 function figures(perSecond: Record<string, number[]>, longestMs: number[]): Figure[] {

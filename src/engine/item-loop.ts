@@ -22,7 +22,8 @@ export function itemsOf(slice: SliceMessage): readonly unknown[] {
   if (slice.items !== undefined) return slice.items;
   const first = slice.from + (slice.offset ?? 0);
   // A tenth of the time that `Array.from` takes.
-  const numbers = new Array<number>(slice.to - slice.from);
+  const numbers: number[] = [];
+  numbers.length = slice.to - slice.from;
   for (let at = 0; at < numbers.length; at++) numbers[at] = first + at;
   return numbers;
 }
@@ -92,7 +93,7 @@ class EachLoop {
   readonly #from: number;
   readonly #skips: boolean;
   /** As long as the items from the start: a list that grows is copied again and again, which costs more than small work. */
-  readonly #outputs: unknown[];
+  readonly #outputs: unknown[] = [];
   readonly #failed: ItemFailure[] = [];
   #done = 0;
   readonly #deadline: number;
@@ -114,7 +115,7 @@ class EachLoop {
     this.#input = input;
     this.#from = from;
     this.#skips = skips;
-    this.#outputs = new Array<unknown>(items.length);
+    this.#outputs.length = items.length;
     context.countItems(0);
     this.#looked = performance.now();
     this.#deadline = this.#looked + boxMs;
