@@ -18,13 +18,11 @@ const MAX_STRIDE = 64;
 const MAX_WHOLE_ERRORS = 50;
 
 /** The items of a slice: those that came along, or the numbers that its bounds stand for. */
-export function itemsOf(slice: SliceMessage): readonly unknown[] {
-  if (slice.items !== undefined) return slice.items;
-  const first = slice.from + (slice.offset ?? 0);
-  // A tenth of the time that `Array.from` takes.
+export function itemsOf({ from, to, items, offset = 0 }: SliceMessage): readonly unknown[] {
+  if (items !== undefined) return items;
   const numbers: number[] = [];
-  numbers.length = slice.to - slice.from;
-  for (let at = 0; at < numbers.length; at++) numbers[at] = first + at;
+  // Not `Array.from`, which takes thrice the time.
+  for (let item = from + offset; item < to + offset; item++) numbers.push(item);
   return numbers;
 }
 
@@ -92,15 +90,15 @@ class EachLoop {
   readonly #input: unknown;
   readonly #from: number;
   readonly #skips: boolean;
-  /** As long as the items from the start: a list that grows is copied again and again, which costs more than small work. */
+  /** Grown by `push`: an array that was given its length first may have holes, and is cloned key by key. */
   readonly #outputs: unknown[] = [];
   readonly #failed: ItemFailure[] = [];
-  #done = 0;
   readonly #deadline: number;
   #looked: number;
   // The clock costs more than a cheap item: look at it every `stride` items, so often that a look comes each 0.1–1 ms.
   #stride = 1;
-  #untilLook = 1;
+  /** After so many items. */
+  #nextLook = 1;
 
   constructor(
     each: Each,
@@ -115,7 +113,6 @@ class EachLoop {
     this.#input = input;
     this.#from = from;
     this.#skips = skips;
-    this.#outputs.length = items.length;
     context.countItems(0);
     this.#looked = performance.now();
     this.#deadline = this.#looked + boxMs;
@@ -131,33 +128,29 @@ class EachLoop {
       this.#input,
       this.#outputs,
     ] as const;
-    for (let at = this.#done; at < items.length;) {
+    while (outputs.length < items.length) {
       if (context.cancelled) return STOPPED;
       let output: unknown;
       try {
-        output = each(items[at], context, input);
-        if (isPromise(output)) {
-          this.#done = at;
-          return output;
-        }
+        output = each(items[outputs.length], context, input);
+        if (isPromise(output)) return output;
       } catch (error) {
-        this.#done = at;
         const end = this.#threw(error);
         if (end !== null) return end;
         output = undefined;
       }
-      outputs[at++] = output;
-      context.countItems(at);
-      if (--this.#untilLook === 0 && this.#isTimeUp()) return this.#returned(at);
+      const done = outputs.push(output);
+      context.countItems(done);
+      if (done === this.#nextLook && this.#isTimeUp(done)) break;
     }
-    return this.#returned(items.length);
+    return this.#returned();
   }
 
   /** The item that was awaited has come to this. */
   goOn(output: unknown): MemberOutcome | Promise<unknown> {
-    this.#outputs[this.#done++] = output;
-    this.#context.countItems(this.#done);
-    if (--this.#untilLook === 0 && this.#isTimeUp()) return this.#returned(this.#done);
+    const done = this.#outputs.push(output);
+    this.#context.countItems(done);
+    if (done === this.#nextLook && this.#isTimeUp(done)) return this.#returned();
     return this.run();
   }
 
@@ -169,11 +162,9 @@ class EachLoop {
   /** The item after those that are done threw. How the chunk ends, where that ends it. */
   #threw(error: unknown): MemberOutcome | null {
     if (this.#context.isStop(error)) return STOPPED;
-    const done = this.#done;
+    const [value, done] = [this.#outputs, this.#outputs.length];
     const index = this.#from + done;
     if (!this.#skips) {
-      this.#outputs.length = done;
-      const value = this.#outputs;
       return { kind: 'threw', code: 'TASK_FAILED', error: serializeThrown(error), item: index, done, value };
     }
     const whole = this.#failed.length < MAX_WHOLE_ERRORS;
@@ -181,18 +172,17 @@ class EachLoop {
     return null;
   }
 
-  #returned(done: number): MemberOutcome {
-    this.#outputs.length = done;
-    const failed = this.#failed.length > 0 ? this.#failed : undefined;
-    return { kind: 'returned', value: this.#outputs, done, failed };
+  #returned(): MemberOutcome {
+    const [value, done] = [this.#outputs, this.#outputs.length];
+    return { kind: 'returned', value, done, failed: this.#failed.length > 0 ? this.#failed : undefined };
   }
 
-  #isTimeUp(): boolean {
+  #isTimeUp(done: number): boolean {
     const now = performance.now();
     if (now - this.#looked < 0.1) this.#stride = Math.min(MAX_STRIDE, this.#stride * 2);
     else if (now - this.#looked > 1) this.#stride = Math.max(1, this.#stride >> 1);
     this.#looked = now;
-    this.#untilLook = this.#stride;
+    this.#nextLook = done + this.#stride;
     return now >= this.#deadline;
   }
 }

@@ -186,7 +186,7 @@ export class Pack implements Run, FlightEvents {
   onLeft(ms: number): void {
     this.#stopWatch?.();
     this.#flight = null;
-    this.#type.packSize.record(ms, this.#returned, this.#tasks.length);
+    this.#type.packSize.record(ms, this.#returned);
     this.#giveBack(-1);
     this.#apartEvents?.onLeft(ms, null);
     if (this.#apart === null) this.onOver();

@@ -112,6 +112,7 @@ export class TaskManager<
       ...threads,
       types: types.map(({ name, url, policy }) => ({ name, url, data: policy.data, skipsItems: policy.skipsItems })),
       unkillable: new Set(types.filter(({ policy }) => !policy.killable).map(({ index }) => index)),
+      narrow: new Set(types.filter(({ policy }) => policy.parallelism < Infinity).map(({ index }) => index)),
       clock,
       onStray: ({ type, taskId, error }) => this.#announcer.stray(types[type ?? -1]?.name ?? null, taskId, error),
       onChange: () => this.#scheduler.pump(),

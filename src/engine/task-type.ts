@@ -74,7 +74,10 @@ export interface TaskPolicy<Data = unknown> {
    * tasks together within `history.inputBytes`. @default 'never'
    */
   keepInput?: 'never' | 'failed';
-  /** How many threads may work on one task at once. Integer >= 1. @default all */
+  /**
+   * How many threads may work on one task at once. Integer >= 1. The threads that a type with this set has used are left to
+   * it by other types while others are free, so that what it keeps warm is made on few. @default all
+   */
   parallelism?: number;
   /** How many tasks of this type may be in progress at once. Integer >= 1. @default all */
   concurrency?: number;

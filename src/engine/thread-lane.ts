@@ -35,6 +35,8 @@ export class ThreadLane implements FlightLane {
   idleSince = 0;
   /** Numbers of the task types whose modules this thread has loaded. */
   readonly warmTypes: Set<number> = new Set();
+  /** Numbers of those of them that it has worked for, which may keep something warm there. */
+  readonly usedBy: Set<number> = new Set();
   /** It gets no other thread when this one ends. */
   leaving = false;
   readonly #options: ThreadLaneOptions;
@@ -120,6 +122,7 @@ export class ThreadLane implements FlightLane {
     this.#wear.began(chunk);
     if (chunk.shared !== undefined) this.#inputs.add(chunk.taskIds[0] as string);
     this.warmTypes.add(chunk.type);
+    if (chunk.phase !== 'load') this.usedBy.add(chunk.type);
     thread.keepAlive(true);
     try {
       thread.post(messageOf(chunk, flight.epoch));
@@ -200,6 +203,7 @@ export class ThreadLane implements FlightLane {
     this.#thread = null;
     this.#wear = new ThreadWear(this.#options.recycle.afterTasks);
     this.warmTypes.clear();
+    this.usedBy.clear();
     this.#inputs.clear();
     return thread;
   }

@@ -15,6 +15,8 @@ export interface ThreadPoolOptions {
   readonly types: WorkerBoot['types'];
   /** Numbers of the types whose code must not be ended by force, not while its module loads either. */
   readonly unkillable: ReadonlySet<number>;
+  /** Numbers of the types whose tasks use a few lanes each, so that they need not be warm on all. */
+  readonly narrow: ReadonlySet<number>;
   readonly clock: Clock;
   /** Code threw that a task had left behind; its thread is replaced. */
   readonly onStray: (stray: StrayMessage['stray']) => void;
@@ -169,17 +171,46 @@ export class ThreadPool implements Lanes {
   }
 
   /**
-   * A free lane: one that needs no new thread and has the module loaded, else the one that was busy last, so that the
-   * others can end.
+   * A free lane, best the one that
+   *
+   * 1. needs no new thread;
+   * 2. has run the type before, because what it keeps per thread is warm there;
+   * 3. is not kept for another type, a narrow one that has run there and will want to come back;
+   * 4. has the module loaded;
+   * 5. was busy last, so that the others can end.
+   *
+   * A type that is not narrow will be warm everywhere sooner or later, so for it 3 goes before 2: it leaves the lanes
+   * of narrow types to them as long as another one is free.
    */
   #bestFor(chunk: Chunk): ThreadLane {
     let best: ThreadLane | null = null;
+    let bestRank = -Infinity;
     for (const lane of this.#lanes) {
       if (lane.state !== 'idle' && lane.state !== 'broken') continue;
-      if (best === null || rank(lane, chunk) > rank(best, chunk)) best = lane;
+      const rank = this.#rank(lane, chunk);
+      if (best !== null && (rank < bestRank || (rank === bestRank && lane.idleSince <= best.idleSince))) continue;
+      best = lane;
+      bestRank = rank;
     }
     if (best === null) throw new Error('No lane is free: ask free() before send()');
     return best;
+  }
+
+  #rank(lane: ThreadLane, chunk: Chunk): number {
+    if (lane.state === 'broken') return -2;
+    if (!lane.fits(chunk)) return -1;
+    const { narrow } = this.#options;
+    const isNarrow = narrow.has(chunk.type);
+    let rank = lane.warmTypes.has(chunk.type) ? 1 : 0;
+    if (lane.usedBy.has(chunk.type)) rank += isNarrow ? 4 : 2;
+    if (!this.#isKept(lane, chunk.type)) rank += isNarrow ? 2 : 4;
+    return rank;
+  }
+
+  /** Whether another type that uses few lanes may keep something warm there. */
+  #isKept(lane: ThreadLane, type: number): boolean {
+    for (const narrow of this.#options.narrow) if (narrow !== type && lane.usedBy.has(narrow)) return true;
+    return false;
   }
 
   #onLaneChange(): void {
@@ -207,12 +238,6 @@ export class ThreadPool implements Lanes {
 
 /** What became of loading on a lane that left meanwhile. */
 const NOT_WARMED: Outcome = { kind: 'stopped', begun: false, ms: 0, shape: null };
-
-function rank(lane: ThreadLane, chunk: Chunk): number {
-  if (lane.state === 'broken') return -2;
-  if (!lane.fits(chunk)) return -1;
-  return lane.warmTypes.has(chunk.type) ? Infinity : lane.idleSince;
-}
 
 function loadChunk(type: number, killable: boolean): Chunk {
   return {
