@@ -1,32 +1,32 @@
+import { joinedKey } from './joined-key.js';
+import { LinkedList, type ListNode } from './linked-list.js';
 import type { Task } from './task.js';
 
 /** Unsettled tasks by owner, type and `resourceId`. */
 export class Duplicates {
-  readonly #tasks = new Map<string, Set<Task>>();
+  readonly #tasks = new Map<string, LinkedList<Task>>();
 
   /** The newest task in the way of another one of the same owner, type and resource. */
   find(identity: Pick<Task['identity'], 'owner' | 'type' | 'resourceId'>): Task | null {
-    const key = keyOf(identity);
-    const tasks = key === null ? undefined : this.#tasks.get(key);
-    return tasks === undefined ? null : ([...tasks].at(-1) ?? null);
+    if (identity.resourceId === null) return null;
+    return this.#tasks.get(keyOf(identity))?.last?.value ?? null;
   }
 
-  add(task: Task): void {
+  /** Null for a task without a resource: it is in nobody's way. */
+  add(task: Task): ListNode<Task> | null {
+    if (task.identity.resourceId === null) return null;
     const key = keyOf(task.identity);
-    if (key === null) return;
-    const tasks = this.#tasks.get(key);
-    if (tasks === undefined) this.#tasks.set(key, new Set([task]));
-    else tasks.add(task);
+    let tasks = this.#tasks.get(key);
+    if (tasks === undefined) this.#tasks.set(key, (tasks = new LinkedList()));
+    return tasks.append(task);
   }
 
-  remove(task: Task): void {
-    const key = keyOf(task.identity);
-    if (key === null) return;
-    const tasks = this.#tasks.get(key);
-    if (tasks?.delete(task) === true && tasks.size === 0) this.#tasks.delete(key);
+  remove(node: ListNode<Task>): void {
+    const { list } = node;
+    if (list?.remove(node) === true && list.size === 0) this.#tasks.delete(keyOf(node.value.identity));
   }
 }
 
-function keyOf({ owner, type, resourceId }: Pick<Task['identity'], 'owner' | 'type' | 'resourceId'>): string | null {
-  return resourceId === null ? null : JSON.stringify([owner, type, resourceId]);
+function keyOf({ owner, type, resourceId }: Pick<Task['identity'], 'owner' | 'type' | 'resourceId'>): string {
+  return joinedKey(type, owner, resourceId);
 }

@@ -1,3 +1,5 @@
+import { joinedKey } from './joined-key.js';
+import { LinkedList, type ListNode } from './linked-list.js';
 import type { SettledRecord } from './task-record.js';
 
 /**
@@ -5,37 +7,32 @@ import type { SettledRecord } from './task-record.js';
  * owners are different groups.
  */
 export class Groups {
-  readonly #groups = new Map<string, Map<string, SettledRecord>>();
+  readonly #groups = new Map<string, LinkedList<SettledRecord>>();
 
-  add(record: SettledRecord): void {
-    if (record.group === null) return;
-    const key = keyOf(record.group, record.owner);
-    const group = this.#groups.get(key);
-    if (group === undefined) this.#groups.set(key, new Map([[record.id, record]]));
-    else group.set(record.id, record);
+  /** Null for a task without a group. */
+  add(record: SettledRecord): ListNode<SettledRecord> | null {
+    if (record.group === null) return null;
+    const key = joinedKey(record.group, record.owner);
+    let group = this.#groups.get(key);
+    if (group === undefined) this.#groups.set(key, (group = new LinkedList()));
+    return group.append(record);
   }
 
   /** The history let go of it. */
-  remove(record: SettledRecord): void {
-    if (record.group === null) return;
-    const key = keyOf(record.group, record.owner);
-    const group = this.#groups.get(key);
-    if (group?.delete(record.id) === true && group.size === 0) this.#groups.delete(key);
+  remove(node: ListNode<SettledRecord>): void {
+    const { list, value } = node;
+    if (list?.remove(node) !== true || list.size > 0) return;
+    const key = joinedKey(value.group ?? '', value.owner);
+    // Its results may have been taken, and others have settled since.
+    if (this.#groups.get(key) === list) this.#groups.delete(key);
   }
 
   /** All that has settled since the last call, oldest first. */
   take(group: string, owner: string | null): SettledRecord[] {
-    const key = keyOf(group, owner);
-    const records = [...(this.#groups.get(key)?.values() ?? [])];
+    const key = joinedKey(group, owner);
+    const records: SettledRecord[] = [];
+    for (let node = this.#groups.get(key)?.first ?? null; node !== null; node = node.next) records.push(node.value);
     this.#groups.delete(key);
     return records;
   }
-
-  get size(): number {
-    return this.#groups.size;
-  }
-}
-
-function keyOf(group: string, owner: string | null): string {
-  return JSON.stringify([owner, group]);
 }

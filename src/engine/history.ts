@@ -34,12 +34,15 @@ export class History {
   add(record: SettledRecord): void {
     (record.status === 'failed' ? this.#failed : this.#others).append(record, this.#order++);
     while (this.size > this.#options.max) this.#evictOldest();
-    this.evictExpired();
+    this.#evictExpired(record.completedAt, Infinity);
   }
 
   /** Lets go of what is past its time, at most `max` records; returns how many. */
   evictExpired(max: number = Infinity): number {
-    const now = this.#clock.now();
+    return this.#evictExpired(this.#clock.now(), max);
+  }
+
+  #evictExpired(now: number, max: number): number {
     const failed = this.#evictBefore(this.#failed, now - this.#options.failedTtlMs, max);
     return failed + this.#evictBefore(this.#others, now - this.#options.completedTtlMs, max - failed);
   }

@@ -1,5 +1,6 @@
 import { bytesUpTo } from './cloneable.js';
 import type { IndexRange } from './index-ranges.js';
+import { LinkedList, type ListNode } from './linked-list.js';
 import type { TaskWork } from './task.js';
 
 /** What a settled task worked on, kept to run it again. */
@@ -9,6 +10,12 @@ export interface KeptInput {
   readonly undone: readonly IndexRange[] | null;
 }
 
+interface Kept {
+  readonly id: string;
+  readonly input: KeptInput;
+  readonly bytes: number;
+}
+
 // One task may have a sixteenth of the room, so that measuring it is cheap and it does not push out all the others.
 const LARGEST_SHARE = 16;
 const RANGE_BYTES = 16;
@@ -16,7 +23,9 @@ const RANGE_BYTES = 16;
 /** The inputs of failed tasks, as far as they fit in; the oldest goes first. */
 export class KeptInputs {
   readonly #maxBytes: number;
-  readonly #inputs = new Map<string, KeptInput & { readonly bytes: number }>();
+  readonly #inputs = new Map<string, ListNode<Kept>>();
+  // A map would have to look for its oldest entry behind all those that have left since.
+  readonly #oldestFirst = new LinkedList<Kept>();
   #bytes = 0;
 
   constructor(maxBytes: number) {
@@ -29,7 +38,7 @@ export class KeptInputs {
   }
 
   get(id: string): KeptInput | undefined {
-    return this.#inputs.get(id);
+    return this.#inputs.get(id)?.value.input;
   }
 
   /** False where it is too large. */
@@ -38,17 +47,19 @@ export class KeptInputs {
     const { input, items, planned } = kept.work;
     const bytes = bytesUpTo([input, items, planned], limit) + RANGE_BYTES * (kept.undone?.length ?? 0);
     if (bytes > limit) return false;
-    this.#inputs.set(id, { ...kept, bytes });
+    this.#inputs.set(id, this.#oldestFirst.append({ id, input: kept, bytes }));
     this.#bytes += bytes;
-    for (const oldest of this.#inputs.keys()) {
-      if (this.#bytes <= this.#maxBytes) break;
-      this.forget(oldest);
+    while (this.#bytes > this.#maxBytes && this.#oldestFirst.first !== null) {
+      this.forget(this.#oldestFirst.first.value.id);
     }
     return true;
   }
 
   forget(id: string): void {
-    this.#bytes -= this.#inputs.get(id)?.bytes ?? 0;
+    const node = this.#inputs.get(id);
+    if (node === undefined) return;
     this.#inputs.delete(id);
+    this.#oldestFirst.remove(node);
+    this.#bytes -= node.value.bytes;
   }
 }

@@ -1,7 +1,7 @@
 /** What a {@link LinkedList} holds: the links live in the item, so that it leaves in O(1) from anywhere. */
 export interface ListNode<T> {
   readonly value: T;
-  /** Rises with each append, over all lists that share a counter. */
+  /** For who compares items of several lists: rises with each append, where they share a counter. */
   readonly order: number;
   previous: ListNode<T> | null;
   next: ListNode<T> | null;
@@ -14,7 +14,7 @@ export class LinkedList<T> {
   last: ListNode<T> | null = null;
   size = 0;
 
-  append(value: T, order: number): ListNode<T> {
+  append(value: T, order = 0): ListNode<T> {
     const node: ListNode<T> = { value, order, previous: this.last, next: null, list: this };
     if (this.last === null) this.first = node;
     else this.last.next = node;

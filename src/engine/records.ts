@@ -6,7 +6,7 @@ import { type KeptInput, KeptInputs } from './kept-inputs.js';
 import { History, type HistoryOptions } from './history.js';
 import { isIndexed } from './rerun.js';
 import { key } from './submission.js';
-import { type IndexEntry, type TaskFilter, TaskIndex, matches } from './task-index.js';
+import { type IndexEntry, type TaskFilter, TaskIndex } from './task-index.js';
 import { type SettledRecord, TASK_STATUSES, type TaskRecord } from './task-record.js';
 import type { Task, TaskWork } from './task.js';
 
@@ -49,11 +49,7 @@ export class Records {
   ) {
     this.#recordOf = recordOf;
     this.#inputs = new KeptInputs(options.inputBytes);
-    this.#history = new History(options, clock, (record) => {
-      this.#index.remove(record.id);
-      this.#groups.remove(record);
-      this.#inputs.forget(record.id);
-    });
+    this.#history = new History(options, clock, ({ id }) => this.#forget(id));
   }
 
   /** Settled records that are kept. */
@@ -71,8 +67,13 @@ export class Records {
   }
 
   add(task: Task): void {
-    this.#index.add(task);
-    this.#duplicates.add(task);
+    task.entry = this.#index.add(task);
+    task.entry.twin = this.#duplicates.add(task);
+  }
+
+  /** A live task has come to another status. */
+  changed(task: Task): void {
+    if (task.entry !== null) this.#index.changed(task.entry, task.status);
   }
 
   /** Lets go of settled records that are past their time; returns how many. */
@@ -87,13 +88,16 @@ export class Records {
 
   /** A live task has become what is left of it; what it worked on may be kept for another run. */
   settle(task: Task, record: SettledRecord, keepsInput: boolean): void {
-    const entry = this.#index.get(task.id);
-    if (entry !== undefined) {
-      entry.task = null;
-      entry.record = record;
-    }
-    this.#duplicates.remove(task);
-    this.#groups.add(record);
+    const { entry } = task;
+    // It has settled before, and may have left the history since.
+    if (entry === null) return;
+    task.entry = null;
+    this.#index.changed(entry, record.status);
+    entry.task = null;
+    entry.record = record;
+    if (entry.twin !== null) this.#duplicates.remove(entry.twin);
+    entry.twin = null;
+    entry.member = this.#groups.add(record);
     const failed = record.status === 'failed' || record.failedItems.count > 0;
     // Before the history takes it, which may let go of it at once.
     if (keepsInput && failed && task.work !== null) {
@@ -131,17 +135,13 @@ export class Records {
       key(name, options[name]);
     }
     this.#history.evictExpired();
-    const records: TaskRecord[] = [];
-    let last = 0;
-    for (const { value: entry, order } of this.#index.newestFirst(readCursor(cursor))) {
-      if (!matches(entry, options)) continue;
-      // There is one more, so there is another page; it starts after the last one of this.
-      if (records.length === limit) return { records, nextCursor: last.toString(36) };
-      const record = this.recordIn(entry);
-      if (record !== null) records.push(record);
-      last = order;
-    }
-    return { records, nextCursor: null };
+    // One more than is shown: where it is there, there is another page, which starts after the last one of this.
+    const found = this.#index.find(options, readCursor(cursor), limit + 1);
+    const shown = found.slice(0, limit);
+    const records = shown.map((entry) => this.recordIn(entry)).filter((record) => record !== null);
+    const last = shown.at(-1);
+    const nextCursor = found.length > limit && last !== undefined ? last.order.toString(36) : null;
+    return { records, nextCursor };
   }
 
   /** @throws TreadleError INVALID_ARGUMENT for a group that is no name. */
@@ -149,6 +149,15 @@ export class Records {
     if (group === undefined) throw invalidArgument('group', 'a string', group);
     this.#history.evictExpired();
     return this.#groups.take(key('group', group) ?? '', ownerOf(scope));
+  }
+
+  /** The history let go of it. */
+  #forget(id: string): void {
+    const entry = this.#index.get(id);
+    if (entry === undefined) return;
+    this.#index.remove(entry);
+    if (entry.member !== null) this.#groups.remove(entry.member);
+    this.#inputs.forget(id);
   }
 }
 

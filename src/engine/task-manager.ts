@@ -468,6 +468,7 @@ export class TaskManager<
     task.stopExpiry?.();
     task.stopExpiry = null;
     if (!isTerminal(status)) {
+      this.#records.changed(task);
       this.#announcer.task(status === 'pending' ? 'retrying' : status, task);
       return;
     }

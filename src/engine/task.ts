@@ -8,6 +8,7 @@ import type { IndexRange } from './index-ranges.js';
 import type { Items } from './item-source.js';
 import type { ListNode } from './linked-list.js';
 import type { Run } from './run.js';
+import type { IndexEntry } from './task-index.js';
 import { MAX_RESULT_BYTES } from './options.js';
 import { COMPLETED_UNSEEN, Progress, UNSEEN } from './progress.js';
 import { MAX_MESSAGES, type Notes } from './protocol.js';
@@ -88,6 +89,8 @@ export class Task {
   alone = false;
   /** Where it stands in the pending queue; null when it does not wait there. */
   place: ListNode<Task> | null = null;
+  /** What the index knows it by; null before it is known, and once it has settled. */
+  entry: IndexEntry | null = null;
   readonly #clock: Clock;
   readonly #observer: TaskObserver;
   #updatedAt: number;
