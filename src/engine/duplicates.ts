@@ -17,13 +17,13 @@ export class Duplicates {
     if (task.identity.resourceId === null) return null;
     const key = keyOf(task.identity);
     let tasks = this.#tasks.get(key);
-    if (tasks === undefined) this.#tasks.set(key, (tasks = new LinkedList()));
+    if (tasks === undefined) this.#tasks.set(key, (tasks = new LinkedList(key)));
     return tasks.append(task);
   }
 
   remove(node: ListNode<Task>): void {
     const { list } = node;
-    if (list?.remove(node) === true && list.size === 0) this.#tasks.delete(keyOf(node.value.identity));
+    if (list?.remove(node) === true && list.size === 0) this.#tasks.delete(list.key);
   }
 }
 

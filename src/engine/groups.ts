@@ -14,17 +14,16 @@ export class Groups {
     if (record.group === null) return null;
     const key = joinedKey(record.group, record.owner);
     let group = this.#groups.get(key);
-    if (group === undefined) this.#groups.set(key, (group = new LinkedList()));
+    if (group === undefined) this.#groups.set(key, (group = new LinkedList(key)));
     return group.append(record);
   }
 
   /** The history let go of it. */
   remove(node: ListNode<SettledRecord>): void {
-    const { list, value } = node;
+    const { list } = node;
     if (list?.remove(node) !== true || list.size > 0) return;
-    const key = joinedKey(value.group ?? '', value.owner);
     // Its results may have been taken, and others have settled since.
-    if (this.#groups.get(key) === list) this.#groups.delete(key);
+    if (this.#groups.get(list.key) === list) this.#groups.delete(list.key);
   }
 
   /** All that has settled since the last call, oldest first. */

@@ -13,6 +13,12 @@ export class LinkedList<T> {
   first: ListNode<T> | null = null;
   last: ListNode<T> | null = null;
   size = 0;
+  /** What its owner finds it by, where that has many. */
+  readonly key: string;
+
+  constructor(key = '') {
+    this.key = key;
+  }
 
   append(value: T, order = 0): ListNode<T> {
     const node: ListNode<T> = { value, order, previous: this.last, next: null, list: this };

@@ -120,8 +120,8 @@ export function olderThan<T extends Ordered>(place: Place<T>, status: StatusNumb
 }
 
 export function changeStatus<T extends Ordered>({ leaf, at }: Place<T>, from: StatusNumber, to: StatusNumber): void {
-  mark(leaf, at, to);
   unmark(leaf, at, from);
+  mark(leaf, at, to);
 }
 
 /** Takes a value out; true when that was the last one of its tree. */

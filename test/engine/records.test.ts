@@ -1,0 +1,161 @@
+import * as fc from 'fast-check';
+import { TreadleError } from 'treadle';
+import { describe, expect, it } from 'vitest';
+import { type ListOptions, Records } from '../../dist/engine/records.js';
+import { type SettledRecord, TASK_STATUSES, type TaskStatus, isTerminal } from '../../dist/engine/task-record.js';
+import { type Settlement, Task, type TaskIdentity } from '../../dist/engine/task.js';
+import { ManualClock } from '../support/manual-clock.js';
+
+const LIVES_MS = 1_000;
+
+type Fields = Pick<TaskIdentity, 'type' | 'resourceId' | 'group' | 'owner'>;
+
+/** Records as a manager uses them, and all tasks that were ever submitted. */
+class Known {
+  readonly clock = new ManualClock();
+  readonly records: Records;
+  readonly tasks: Task[] = [];
+
+  constructor(max: number) {
+    const options = { max, completedTtlMs: LIVES_MS, failedTtlMs: 5 * LIVES_MS, inputBytes: 0 };
+    this.records = new Records(options, this.clock, (task) => task.snapshot());
+  }
+
+  submit(fields: Fields): Task {
+    const { records } = this;
+    const observer = {
+      onTransition(task: Task): void {
+        if (isTerminal(task.status)) records.settle(task, task.snapshot() as SettledRecord, false);
+        else records.changed(task);
+      },
+    };
+    const identity = { id: `task ${this.tasks.length}`, meta: null, ...fields };
+    const task = new Task(identity, { input: undefined, items: null }, 0, this.clock, observer);
+    this.tasks.push(task);
+    records.add(task);
+    return task;
+  }
+
+  /** Moves on, where that can follow: every end is reached by the steps that lead there. */
+  move(task: Task, to: TaskStatus): void {
+    if (to === 'completed' || to === 'cancelling') task.transition('running');
+    if (isTerminal(to)) task.settle(ENDS[to]);
+    else task.transition(to);
+  }
+
+  /** What a page shows, in the plainest words. */
+  expected({ status, limit = 50, ...filters }: Omit<ListOptions, 'cursor'>, before: number): string[] {
+    return this.tasks
+      .slice(0, before)
+      .filter((task) => this.records.has(task.id) && (status === undefined || task.status === status))
+      .filter(({ identity }) =>
+        Object.entries(filters).every(([name, value]) => identity[name as keyof Fields] === value),
+      )
+      .map(({ id }) => id)
+      .reverse()
+      .slice(0, limit + 1);
+  }
+}
+
+const ENDS: Record<'completed' | 'failed' | 'cancelled', Settlement> = {
+  completed: { status: 'completed', value: 1 },
+  failed: { status: 'failed', error: new TreadleError('TASK_FAILED', 'it failed') },
+  cancelled: { status: 'cancelled' },
+};
+
+// Such as would be mistaken for each other if they were only put in a row.
+const name = fc.constantFrom('a', 'aa', '1:a', 'a1:a');
+const fields: fc.Arbitrary<Fields> = fc.record({
+  type: fc.constantFrom('a', '1:a'),
+  resourceId: fc.option(name),
+  group: fc.option(name),
+  owner: fc.option(name),
+});
+const filter: fc.Arbitrary<Omit<ListOptions, 'cursor'>> = fc.record(
+  {
+    type: name,
+    status: fc.constantFrom(...TASK_STATUSES),
+    resourceId: name,
+    group: name,
+    owner: name,
+    limit: fc.constantFrom(1, 2, 5),
+  },
+  { requiredKeys: [] },
+);
+const step = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ submit: fc.array(fields, { minLength: 1, maxLength: 12 }) }) },
+  { weight: 4, arbitrary: fc.record({ move: fc.array(fc.nat(99)), to: fc.constantFrom(...TASK_STATUSES) }) },
+  { weight: 1, arbitrary: fc.record({ advanceMs: fc.constantFrom(1, LIVES_MS, 6 * LIVES_MS) }) },
+  { weight: 1, arbitrary: fc.record({ take: name, owner: fc.option(name) }) },
+);
+
+describe('list', () => {
+  it('gives the same pages as a look at every task, whatever happens between two pages', () => {
+    const property = fc.property(
+      fc.constantFrom(0, 3, 20, 1_000),
+      fc.array(fc.tuple(step, fc.array(filter, { maxLength: 3 })), { maxLength: 20 }),
+      (max, steps) => {
+        const known = new Known(max);
+        // Pages that are to be turned to, a step later each.
+        let open: { options: Omit<ListOptions, 'cursor'>; cursor: string | undefined; before: number }[] = [];
+        for (const [next, filters] of steps) {
+          if ('submit' in next) for (const each of next.submit) known.submit(each);
+          else if ('move' in next) {
+            const moved = next.move.flatMap((at) => known.tasks[(at * known.tasks.length) / 100] ?? []);
+            for (const task of moved) known.move(task, next.to);
+          } else if ('take' in next) {
+            known.records.takeResults(next.take, next.owner === null ? {} : { owner: next.owner });
+          } else known.clock.advance(next.advanceMs);
+          const asked = [...open, ...filters.map((options) => ({ options, cursor: undefined, before: Infinity }))];
+          open = [];
+          for (const { options, cursor, before } of asked) {
+            const { records, nextCursor } = known.records.list(cursor === undefined ? options : { ...options, cursor });
+            const { limit = 50 } = options;
+            const expected = known.expected(options, before);
+            expect(records.map(({ id }) => id)).toEqual(expected.slice(0, limit));
+            expect(nextCursor === null).toBe(expected.length <= limit);
+            if (nextCursor === null) continue;
+            const last = known.tasks.findIndex(({ id }) => id === records.at(-1)?.id);
+            open.push({ options, cursor: nextCursor, before: last });
+          }
+        }
+      },
+    );
+    fc.assert(property, { numRuns: 300 });
+  });
+
+  it.each<[string, ListOptions]>([
+    ['all', {}],
+    ['a status', { status: 'running' }],
+    ['a status that none has', { status: 'cancelling' }],
+    ['an owner', { owner: 'ann' }],
+    ['a type and a status', { type: 'rare', status: 'pending' }],
+    ['an owner and a type', { owner: 'ann', type: 'rare' }],
+    ['what nobody has', { group: 'none' }],
+  ])('looks at no other tasks than it shows: %s', (_, options) => {
+    const known = new Known(20_000);
+    let looks = 0;
+    for (let at = 0; at < 5_000; at++) {
+      const rare = at % 1_000 === 7;
+      const task = known.submit({
+        type: rare ? 'rare' : 'usual',
+        resourceId: null,
+        group: null,
+        owner: rare ? 'ann' : 'bob',
+      });
+      if (at % 900 === 1) known.move(task, 'running');
+      if (at % 3 === 0) known.move(task, 'completed');
+    }
+    // The first time an index may be made.
+    known.records.list(options);
+    for (const task of known.tasks) {
+      const { identity, status } = task;
+      Object.defineProperty(task, 'identity', { get: () => (looks++, identity) });
+      Object.defineProperty(task, 'status', { get: () => (looks++, status) });
+    }
+    const { records, nextCursor } = known.records.list({ ...options, limit: 3 });
+    expect(looks).toBeLessThanOrEqual(6 * records.length);
+    if (nextCursor !== null) known.records.list({ ...options, limit: 3, cursor: nextCursor });
+    expect(looks).toBeLessThanOrEqual(12 * records.length);
+  });
+});
