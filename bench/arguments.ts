@@ -23,7 +23,7 @@ export const USAGE = `npm run bench -- [--row <number>]… [--quick] [--rounds <
   --quick   each row once and briefly: shows that it works
   --rounds  how many times each contestant runs: ${DEFAULT_ROUNDS}, or 1 with --quick
   --json    where the results go: bench/results.json, or nowhere with --quick
-  --write   write docs/benchmarks.md from the results
+  --write   write docs/benchmarks.md and its charts from the results
   --no-run  measure nothing, only write the page`;
 
 const FEWEST_ROUNDS = 7;

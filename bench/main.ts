@@ -1,8 +1,7 @@
-import { writeFileSync } from 'node:fs';
 import { type Arguments, DEFAULT_ROUNDS, USAGE, readArguments } from './arguments.js';
 import { ROWS } from './row-list.js';
 import { conditionsNow } from './runner/conditions.js';
-import { markdownPage } from './runner/markdown-page.js';
+import { writeDocumentation } from './runner/documentation.js';
 import { type RowResult, readResults, writeResults } from './runner/results-file.js';
 import type { Row } from './runner/row.js';
 import { terminalTable } from './runner/terminal-table.js';
@@ -24,7 +23,7 @@ async function main(args: Arguments): Promise<void> {
     // After each row, so that a run which ends early leaves what it has.
     if (args.json !== null) writeResults(args.json, result);
   }
-  if (args.write && args.json !== null) writeFileSync(PAGE, markdownPage(ROWS, readResults(args.json)));
+  if (args.write && args.json !== null) writeDocumentation(PAGE, ROWS, readResults(args.json));
 }
 
 function argumentsOrExit(): Arguments {

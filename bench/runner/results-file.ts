@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import type { Chart } from './chart.js';
 import type { Conditions } from './conditions.js';
 import { type Figure, type Measured, isMet } from './row.js';
 
@@ -19,11 +20,21 @@ export function writeResults(path: string, measured: RowResult): void {
 
 function asWritten(result: RowResult): unknown {
   const figures = result.figures.map((figure) => asWrittenFigure(figure));
-  return { ...result, figures };
+  const charts = result.charts?.map((chart) => asWrittenChart(chart));
+  return { ...result, figures, ...(charts && { charts }) };
 }
 
 function asWrittenFigure(figure: Figure): unknown {
   return { ...figure, met: isMet(figure), samples: figure.samples.map(rounded) };
+}
+
+function asWrittenChart(chart: Chart): Chart {
+  if (chart.kind === 'bars') return chart;
+  const series = chart.series.map(({ name, points }) => ({
+    name,
+    points: points.map(([x, y]) => [rounded(x), rounded(y)] as const),
+  }));
+  return { ...chart, series };
 }
 
 /** What the file has; nothing where there is none. @throws TypeError when it is of another kind. */
@@ -43,5 +54,5 @@ function rounded(value: number): number {
 const LIST = /"<(\[[^"]*\])>"/g;
 
 function flatLists(key: string, value: unknown): unknown {
-  return key === 'samples' ? `<${JSON.stringify(value)}>` : value;
+  return key === 'samples' || key === 'points' ? `<${JSON.stringify(value)}>` : value;
 }

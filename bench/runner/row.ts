@@ -1,3 +1,5 @@
+import type { Chart } from './chart.js';
+
 /** One question of the bench, and how it is answered. */
 export interface Row {
   readonly number: number;
@@ -25,6 +27,8 @@ export interface Measured {
   /** Sizes and settings that the figures hold for. */
   readonly config: Readonly<Record<string, string | number>>;
   readonly figures: readonly Figure[];
+  /** Pictures for the page; none unless given. */
+  readonly charts?: readonly Chart[];
 }
 
 /** One number of a row. */
