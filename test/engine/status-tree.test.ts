@@ -114,6 +114,18 @@ describe('a status tree', () => {
       expect(nodesOf(both)).toBeLessThan(12);
     },
   );
+
+  it('is no higher than what is in it needs, however much has passed through', () => {
+    const both = new Both();
+    const passing: Value[] = [];
+    for (let at = 0; at < 40_000; at++) {
+      passing.push(both.add(0));
+      if (passing.length > 40) both.remove(passing.shift() as Value);
+    }
+    let height = 0;
+    for (let node = both.tree.newest(Infinity, 0)?.leaf; node?.parent; node = node.parent) height++;
+    expect(height).toBeLessThanOrEqual(2);
+  });
 });
 
 /** How many nodes its tree has. */
