@@ -4,7 +4,9 @@ import { embedCorpus } from './rows/embed-corpus.js';
 import { eventLoopDelay } from './rows/event-loop-delay.js';
 import { fullTextRebuild } from './rows/full-text-rebuild.js';
 import { millionMemories } from './rows/million-memories.js';
+import { millionTasks } from './rows/million-tasks.js';
 import { noOpThroughput } from './rows/no-op-throughput.js';
+import { pendingTasks } from './rows/pending-tasks.js';
 import { readingRecords } from './rows/reading-records.js';
 import { roundTrip } from './rows/round-trip.js';
 import { startDelay } from './rows/start-delay.js';
@@ -19,7 +21,9 @@ export const ROWS: readonly Row[] = [
   eventLoopDelay,
   startDelay,
   cancelLatency,
+  millionTasks,
   readingRecords,
   fullTextRebuild,
   millionMemories,
+  pendingTasks,
 ];
