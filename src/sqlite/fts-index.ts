@@ -6,6 +6,9 @@ import type { OpenTable } from './open-table.js';
 /** Words in any of their English forms, without regard to case and accents. */
 export const DEFAULT_TOKENIZER = 'porter unicode61 remove_diacritics 2';
 
+/** FTS5's defaults: https://sqlite.org/fts5.html#configuration_options */
+export const USUAL_MERGING = { automerge: 4, crisismerge: 16, deletemerge: 10, usermerge: 4 } as const;
+
 export function otherIndex(index: IndexName): IndexName {
   return index === 'a' ? 'b' : 'a';
 }

@@ -73,19 +73,22 @@ export function targetIndex(open: OpenTable, build: string): IndexName {
 }
 
 /**
- * Notes that the new index holds the rows that were indexed, and how many those are. Call it in the transaction that made
- * it so: from then on changes are brought in and taken off their list, so it must not be filled a second time.
+ * Notes how many rows the new index has, now that all are indexed: from here on changes are brought in, which are counted
+ * apart. It does nothing when it was called before.
  *
  * @throws BuildSuperseded
  */
-export function noteCopied(open: OpenTable, build: string, rows: number): void {
-  checkBuild(open, build);
-  open.db.prepare(`UPDATE ${open.layout.ftsState} SET copied_rows = ?`).run(rows);
-}
-
-/** True once {@link noteCopied} was called for the present build. */
-export function isCopied({ db, layout }: OpenTable): boolean {
-  return db.prepare(`SELECT copied_rows IS NOT NULL FROM ${layout.ftsState}`).pluck().get() === 1;
+export function noteIndexed(open: OpenTable, build: string): void {
+  const { db, layout } = open;
+  const isNoted = db.prepare(`SELECT copied_rows IS NOT NULL FROM ${layout.ftsState}`).pluck();
+  const entries = layout.fts(targetIndex(open, build), 'docsize');
+  if (isNoted.get() === 1) return;
+  // Counted without the lock: only this build writes to that index.
+  const rows = db.prepare(`SELECT count(*) FROM ${entries}`).pluck().get();
+  db.transaction(() => {
+    checkBuild(open, build);
+    db.prepare(`UPDATE ${layout.ftsState} SET copied_rows = ?`).run(rows);
+  }).immediate();
 }
 
 /** How many changes wait to be brought into the new index; counts to `max` at most. */
@@ -117,8 +120,8 @@ export function replayChanges(open: OpenTable, build: string, max: number): void
 }
 
 /**
- * Brings in the last changes and lets the new index answer from the end of this transaction on. Call it when the index is
- * copied.
+ * Brings in the last changes and lets the new index answer from the end of this transaction on. Call it after
+ * {@link noteIndexed}.
  *
  * @throws BuildSuperseded
  */

@@ -1,11 +1,9 @@
-import { currentIndex, ftsCommand, mergeSegments } from './fts-index.js';
+import { USUAL_MERGING, currentIndex, ftsCommand, mergeSegments } from './fts-index.js';
 import type { OpenTable } from './open-table.js';
 import { PacedWriter } from './paced-writer.js';
 
-// FTS5's defaults, and what it is told inside our transactions: to leave merging alone, which otherwise rewrites the
-// large segments again and again as ever more of their entries are removed. Nobody else sees the latter, and a crash
-// undoes them. https://sqlite.org/fts5.html#configuration_options
-const USUAL = { automerge: 4, crisismerge: 16, deletemerge: 10, usermerge: 4 };
+// What FTS5 is told inside our transactions: to leave merging alone, which otherwise rewrites the large segments again and
+// again as ever more of their entries are removed. Nobody else sees it, and a crash undoes it.
 const QUIET = { automerge: 0, crisismerge: 1_999, deletemerge: 0, usermerge: 8 };
 
 // Pages that one transaction merges: about 4 ms.
@@ -70,7 +68,7 @@ export class QuietIndex {
     for (const [name, value] of Object.entries(QUIET)) ftsCommand(db, table, name, value);
     const result = work(table);
     // The first of these also writes out what is pending, still without merging.
-    for (const [name, value] of Object.entries(USUAL)) ftsCommand(db, table, name, value);
+    for (const [name, value] of Object.entries(USUAL_MERGING)) ftsCommand(db, table, name, value);
     return result;
   }
 }

@@ -51,8 +51,8 @@ export function rowWindows({ db, layout }: OpenTable, source: WindowSource): Row
     : rowsOf;
   const rowsFrom = `FROM ${from} WHERE ${conditions.join(' AND ')}`;
   const bound = { userId: boundUser(userId), namespace, now: expiredAt };
-  const get = (what: string): bigint | null =>
-    db.prepare(`SELECT ${what} ${rowsFrom}`).pluck().safeIntegers().get(bound) as bigint | null;
+  const query = (sql: string): bigint | null => db.prepare(sql).pluck().safeIntegers().get(bound) as bigint | null;
+  const get = (what: string): bigint | null => query(`SELECT ${what} ${rowsFrom}`);
 
   const count = Number(get('count(*)'));
   const first = get(`min(${number})`);

@@ -1,12 +1,17 @@
-import Sqlite from 'better-sqlite3';
-import { DEFAULT_TOKENIZER, currentIndex, otherIndex } from '../sqlite/fts-index.js';
+import {
+  DEFAULT_TOKENIZER,
+  USUAL_MERGING,
+  currentIndex,
+  ftsCommand,
+  mergeSegments,
+  otherIndex,
+} from '../sqlite/fts-index.js';
 import {
   type BuildReport,
   abandonBuild,
   beginBuild,
   checkBuild,
-  isCopied,
-  noteCopied,
+  noteIndexed,
   pendingChanges,
   presentBuild,
   replayChanges,
@@ -15,73 +20,63 @@ import {
   swapIndexes,
   targetIndex,
 } from '../sqlite/index-build.js';
+import type { IndexName } from '../sqlite/layout.js';
 import type { OpenTable } from '../sqlite/open-table.js';
 import { PacedWriter } from '../sqlite/paced-writer.js';
+import { RowIndexer } from '../sqlite/row-indexer.js';
 import { numberRows } from '../sqlite/row-numbers.js';
 import { type RowWindow, rowWindows } from '../sqlite/row-windows.js';
-import { ShadowTables } from '../sqlite/shadow-tables.js';
-import { SideIndex, type SideIndexPlace, removeSideIndexes, sideIndexPath } from '../sqlite/side-index.js';
+import type { SegmentList } from '../sqlite/segment-list.js';
+import { ShadowTables, type StepCheck } from '../sqlite/shadow-tables.js';
 import { type TableContext, openTableOf, pathOf, preparedTableOf } from './table-data.js';
 
-/** Rows to index, or one of so many equal shares of merging what was indexed. */
-export type RebuildItem = RowWindow | { readonly mergeShareOf: number };
-
-// A window is indexed by one statement, which can't be stopped and writes out what it has: longer ones are cheaper.
 const WINDOW_ROWS = { min: 100, max: 1_000 };
-// Merging takes about so much of the time of indexing.
-const MERGE_SHARE = 0.3;
 // Changes brought in at a time: some 10 ms. The transaction that swaps may be left a quarter as many.
 const REPLAY_ROWS = 200;
 const LAST_ROWS = 50;
 // Others might write faster than changes are brought in, though it takes less time: then the swap takes the rest.
 const MAX_REPLAYS = 1_000;
+// As many segments as FTS5 can be told to wait for before it merges. Each entry is merged once where there are 16 × 16.
+const MERGED_SEGMENTS = 16;
+// Pages that one transaction merges (about 10 ms), and that are merged for each page that is new.
+const MERGE_PAGES = 128;
+const MERGED_PER_PAGE = 3;
 
 /** Takes over: from now on changes are noted, and what earlier builds left behind is gone. Returns what to do. */
-export async function beginRebuild(context: TableContext): Promise<RebuildItem[]> {
+export async function beginRebuild(context: TableContext): Promise<RowWindow[]> {
   context.stage('preparing');
   const open = preparedTableOf(context);
   const build = context.taskId;
   await numberRows(open, () => context.throwIfCancelled());
   beginBuild(open, build);
-  removeSideIndexes(pathOf(context), open.layout);
-  await orSuperseded(context, async () => {
-    await withShadowTables(context, (tables) =>
-      tables.wipe(targetIndex(open, build), (locked) => stillBuilds(locked, context)),
-    );
-    const { tokenizer = DEFAULT_TOKENIZER } = context.data;
-    setTokenizer(open, build, tokenizer);
-    SideIndex.create(placeOf(context), tokenizer).close();
-  });
-  const windows = rowWindows(open, { rows: WINDOW_ROWS });
-  const shares = Math.ceil(windows.length * MERGE_SHARE);
-  return [...windows, ...Array.from({ length: shares }, () => ({ mergeShareOf: shares }))];
+  await wipe(context, targetIndex(open, build), (locked) => stillBuilds(locked, context));
+  setTokenizer(open, build, tokenizerOf(context));
+  return rowWindows(open, { rows: WINDOW_ROWS });
 }
 
-/**
- * Indexes windows in the side file, and merges there. It may run again: what is indexed already stays, and a share of
- * merging too many or too early only leaves less or more of it to the end.
- */
-export function runRebuild(items: readonly RebuildItem[], context: TableContext): Promise<number> {
-  return orSuperseded(context, () => withSide(context, (side) => indexAndMerge(side, items, context)));
-}
-
-function indexAndMerge(side: SideIndex, items: readonly RebuildItem[], context: TableContext): number {
-  return side.transaction(() => {
-    let rows = 0;
-    for (const [at, item] of items.entries()) {
-      context.stage('mergeShareOf' in item ? 'merging' : 'indexing');
+/** Indexes windows. It may run again: what is indexed already stays. */
+export async function runRebuild(windows: readonly RowWindow[], context: TableContext): Promise<number> {
+  context.stage('indexing');
+  const open = openTableOf(context);
+  const target = targetIndex(open, context.taskId);
+  const indexer = new RowIndexer(pathOf(context), open.layout, tokenizerOf(context));
+  try {
+    const rows = indexer.index(windows, target, (at) => {
       context.throwIfCancelled();
-      if ('mergeShareOf' in item) side.mergeShare(item.mergeShareOf);
-      else rows += side.fill(item);
-      context.progress(at + 1);
-    }
+      context.progress(at);
+    });
+    if (rows === 0) return 0;
+    const { list, pages } = await indexer.addTo(target, (locked) => void stillBuilds(locked, context));
+    await mergeMany(context, target, list, pages);
     return rows;
-  });
+  } finally {
+    indexer.close();
+  }
 }
 
-/** Brings the new index into the store, then what changed meanwhile, and swaps. May run again from any point. */
+/** Brings in what changed meanwhile, and swaps. May run again from any point. */
 export async function finishRebuild(context: TableContext): Promise<BuildReport> {
-  const done = reportOf(openTableOf(context), context.taskId) ?? (await orSuperseded(context, () => swapIn(context)));
+  const done = reportOf(openTableOf(context), context.taskId) ?? (await swapIn(context));
   // The new index answers: from here on nothing can be taken back, and cancelling has no effect.
   context.stage('removing the old index');
   await removeOld(context);
@@ -94,12 +89,32 @@ export async function endRebuild(context: TableContext): Promise<void> {
   await removeOld(context);
 }
 
+/**
+ * Merges some segments where there are many, on another connection than the one that made them. Step by step as they
+ * come, because FTS5 can't have more than 2,000 of them, nor should a search have to look at so many.
+ */
+async function mergeMany(context: TableContext, index: IndexName, list: SegmentList, newPages: number): Promise<void> {
+  const isDue = list.levels.some(({ merging, segments }) => merging > 0 || segments.length >= MERGED_SEGMENTS);
+  if (!isDue) return;
+  const { db, layout } = openTableOf(context);
+  const table = layout.fts(index);
+  const writer = new PacedWriter(db);
+  for (let pages = newPages * MERGED_PER_PAGE; pages > 0; pages -= MERGE_PAGES) {
+    const merged = await writer.write(() => {
+      stillBuilds({ db, layout }, context);
+      ftsCommand(db, table, 'usermerge', MERGED_SEGMENTS);
+      const hasMerged = mergeSegments(db, table, MERGE_PAGES);
+      ftsCommand(db, table, 'usermerge', USUAL_MERGING.usermerge);
+      return hasMerged;
+    });
+    if (!merged) break;
+  }
+}
+
 async function swapIn(context: TableContext): Promise<BuildReport> {
   const open = openTableOf(context);
   const build = context.taskId;
-  checkBuild(open, build);
-  // What was brought in since is on no list any more: another copy would lose it.
-  if (!isCopied(open)) await copyIn(context);
+  noteIndexed(open, build);
   context.stage('catching up');
   const writer = new PacedWriter(open.db);
   for (let round = 0; round < MAX_REPLAYS && pendingChanges(open, LAST_ROWS + 1) > LAST_ROWS; round++) {
@@ -111,56 +126,19 @@ async function swapIn(context: TableContext): Promise<BuildReport> {
   return swapIndexes(open, build);
 }
 
-async function copyIn(context: TableContext): Promise<void> {
-  const build = context.taskId;
-  const rows = mergeSide(context);
-  context.stage('copying');
-  const target = targetIndex(openTableOf(context), build);
-  const mayGoOn = (locked: OpenTable): boolean => stillBuilds(locked, context);
-  await withShadowTables(context, async (tables) => {
-    await tables.wipe(target, mayGoOn);
-    await tables.copy(sideIndexPath(placeOf(context)), target, mayGoOn, (locked) => noteCopied(locked, build, rows));
-  });
-}
-
-/** Merges the segments of the side file, and returns how many rows it has. */
-function mergeSide(context: TableContext): number {
-  context.stage('merging');
-  return withSide(context, (side) => {
-    while (side.merge()) context.throwIfCancelled();
-    return side.count();
-  });
-}
-
-// Opened for each chunk: left open in a warm thread it would keep the space of a file that is long removed.
-function withSide<T>(context: TableContext, work: (side: SideIndex) => T): T {
-  checkBuild(openTableOf(context), context.taskId);
-  const side = SideIndex.open(placeOf(context));
-  try {
-    return work(side);
-  } finally {
-    side.close();
-  }
-}
-
-/** A later build removes the side file, whatever an earlier one is doing with it: that is why it failed then. */
-async function orSuperseded<T>(context: TableContext, work: () => T | Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof Sqlite.SqliteError) checkBuild(openTableOf(context), context.taskId);
-    throw error;
-  }
-}
-
-/** Empties the index that does not answer, unless another build has begun on it, and removes the side file. */
+/** Empties the index that does not answer, unless another build has begun on it. */
 async function removeOld(context: TableContext): Promise<void> {
-  const open = openTableOf(context);
-  const old = otherIndex(currentIndex(open));
-  await withShadowTables(context, (tables) =>
-    tables.wipe(old, (locked) => presentBuild(locked) === null && currentIndex(locked) !== old),
-  );
-  removeSideIndexes(pathOf(context), open.layout, context.taskId);
+  const old = otherIndex(currentIndex(openTableOf(context)));
+  await wipe(context, old, (locked) => presentBuild(locked) === null && currentIndex(locked) !== old);
+}
+
+async function wipe(context: TableContext, index: IndexName, mayGoOn: StepCheck): Promise<void> {
+  const tables = new ShadowTables(pathOf(context), openTableOf(context).layout);
+  try {
+    await tables.wipe(index, mayGoOn);
+  } finally {
+    tables.close();
+  }
 }
 
 function stillBuilds(locked: OpenTable, context: TableContext): boolean {
@@ -169,15 +147,6 @@ function stillBuilds(locked: OpenTable, context: TableContext): boolean {
   return true;
 }
 
-async function withShadowTables<T>(context: TableContext, work: (tables: ShadowTables) => Promise<T>): Promise<T> {
-  const tables = new ShadowTables(pathOf(context), openTableOf(context).layout);
-  try {
-    return await work(tables);
-  } finally {
-    tables.close();
-  }
-}
-
-function placeOf(context: TableContext): SideIndexPlace {
-  return { path: pathOf(context), layout: openTableOf(context).layout, build: context.taskId };
+function tokenizerOf(context: TableContext): string {
+  return context.data.tokenizer ?? DEFAULT_TOKENIZER;
 }

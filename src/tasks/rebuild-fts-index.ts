@@ -4,7 +4,7 @@ import { type RowWindow, rowWindows } from '../sqlite/row-windows.js';
 import { Tally } from '../sqlite/tally.js';
 import type { RebuildInput } from './inputs.js';
 import { type TableData, openTableOf, preparedTableOf } from './table-data.js';
-import { type RebuildItem, beginRebuild, endRebuild, finishRebuild, runRebuild } from './rebuild-all.js';
+import { beginRebuild, endRebuild, finishRebuild, runRebuild } from './rebuild-all.js';
 import { finishUser, reindexWindows } from './rebuild-user.js';
 
 /** What `rebuild_fts_index` did. */
@@ -22,11 +22,10 @@ const USER_WINDOW_ROWS = { min: 100, max: 100 };
 
 /**
  * Rebuilds the full-text index while it is in use: searches and writes go on. Without `userId` a second index is made
- * and swapped in; with it the user's rows are indexed anew in place. Items are windows of equally many rows, and in the full
- * form shares of the merging that follows, each about as long as a window.
+ * and swapped in; with it the user's rows are indexed anew in place. Items are windows of equally many rows.
  */
-const rebuildFtsIndex: BatchDefinition<RebuildInput, RebuildItem, RebuildResult, TableData, true> = defineBatch<
-  RebuildItem,
+const rebuildFtsIndex: BatchDefinition<RebuildInput, RowWindow, RebuildResult, TableData, true> = defineBatch<
+  RowWindow,
   number,
   RebuildResult,
   RebuildInput,
@@ -40,7 +39,7 @@ const rebuildFtsIndex: BatchDefinition<RebuildInput, RebuildItem, RebuildResult,
 
   run(items, context, { userId }) {
     if (userId === undefined) return runRebuild(items, context);
-    return reindexWindows(items as readonly RowWindow[], context, userId);
+    return reindexWindows(items, context, userId);
   },
 
   async finish(parts, context, { userId }) {

@@ -57,8 +57,8 @@ export interface TableTasks<User extends UserId> {
   ttl_sweep: TaskType<typeof ttlSweep, SweepInput<User> | undefined>;
 }
 
-// Indexing locks nobody out, and each chunk opens the side file: longer chunks than usual.
-const REBUILD_CHUNK = { targetMs: 60 };
+// Indexing locks nobody out, and each chunk makes a segment of its own: longer chunks than usual.
+const REBUILD_CHUNK = { targetMs: 30, min: 3, max: 1_000 };
 export const RETRIES = 2;
 const SINGLE_WRITER = { parallelism: 1, concurrency: 1 } as const;
 

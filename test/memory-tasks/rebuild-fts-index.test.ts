@@ -1,20 +1,19 @@
-import { existsSync, writeFileSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { contentHash } from '../../dist/store/memory.js';
-import type { RebuildItem } from '../../dist/tasks/rebuild-all.js';
+import type { RowWindow } from '../../dist/sqlite/row-windows.js';
 import rebuild from '../../dist/tasks/rebuild-fts-index.js';
 import { handContext, runByHand } from '../support/memory-task.js';
 import {
   beginBuild,
   connection,
   currentIndex,
+  entriesOfOther,
   expectIndexMatchesRows,
   expectNoDebris,
   fill,
   ftsTable,
   idWindows,
-  sideIndexes,
   temporaryPath,
   temporaryStore,
 } from '../support/memories.js';
@@ -32,9 +31,9 @@ function spoil(db: Database.Database): void {
   db.exec(`INSERT INTO ${ftsTable(currentIndex(db))} (${ftsTable(currentIndex(db))}) VALUES ('delete-all')`);
 }
 
-async function plan(path: string): Promise<RebuildItem[]> {
+async function plan(path: string): Promise<RowWindow[]> {
   const { steps } = rebuild;
-  const planned = (await steps.plan?.({}, handContext({ path }))) as RebuildItem[] | undefined;
+  const planned = (await steps.plan?.({}, handContext({ path }))) as RowWindow[] | undefined;
   return planned ?? [];
 }
 
@@ -94,15 +93,12 @@ describe('rebuild_fts_index', () => {
     ])('has items of about equally many rows where ids %s, so that progress means something', async (_, sql, count) => {
       const { path, db } = filled();
       db.exec(sql);
-      const items = await plan(path);
-      const windows = items.filter((item) => 'after' in item);
+      const windows = await plan(path);
       const inWindow = db.prepare('SELECT count(*) FROM memories WHERE id > ? AND id <= ?').pluck();
       const rows = windows.map(({ after, upTo }) => inWindow.get(after, upTo) as number);
       expect(rows.reduce((sum, each) => sum + each)).toBe(count);
       for (const each of rows.slice(0, -1)) expect([88, 89, 100]).toContain(each);
       expect(rows.length).toBeLessThanOrEqual(15);
-      // After the windows come shares of merging.
-      expect(items.length - windows.length).toBe(Math.ceil(windows.length * 0.3));
     });
 
     it('has at most 32 windows in a small table, and windows of 1,000 rows in a large one', () => {
@@ -158,8 +154,19 @@ describe('rebuild_fts_index', () => {
 
   it('ends up right with rows that others add, change and delete at every stage of it', async () => {
     const { path, db } = filled();
+    // Not where the rebuild holds the write lock.
+    db.pragma('busy_timeout = 0');
     let n = 0;
+    let locked = 0;
     const meddle = (): void => {
+      try {
+        db.transaction(change7).immediate();
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'SQLITE_BUSY' });
+        locked++;
+      }
+    };
+    const change7 = (): void => {
       n += 7;
       change(db, n);
       add(db, `added row${n}`);
@@ -178,19 +185,13 @@ describe('rebuild_fts_index', () => {
           stages.push(stage);
           meddle();
         },
+        onCheck: meddle,
       },
     );
     const result = await runByHand(rebuild, {}, context, 2);
-    expect(stages).toEqual([
-      'preparing',
-      'indexing',
-      'merging',
-      'copying',
-      'catching up',
-      'swapping',
-      'removing the old index',
-    ]);
+    expect(stages).toEqual(['preparing', 'indexing', 'catching up', 'swapping', 'removing the old index']);
     expect(result.replayed).toBeGreaterThan(0);
+    expect(locked).toBeGreaterThan(0);
     expectIndexMatchesRows(path);
     expectNoDebris(path);
     expect(await temporaryStore({ path }).search('changed7', { userId: 'user0' })).toHaveLength(1);
@@ -202,7 +203,7 @@ describe('rebuild_fts_index', () => {
       { path },
       {
         onStage: (stage) => {
-          if (stage === 'merging') for (let id = 1; id <= 900; id++) change(db, id);
+          if (stage === 'catching up') for (let id = 1; id <= 900; id++) change(db, id);
         },
       },
     );
@@ -237,10 +238,10 @@ describe('rebuild_fts_index', () => {
     it.each([
       ['preparing', 1],
       ['indexing', 2],
-      ['merging', 2],
-      ['copying', 2],
+      // Under the write lock, when the second chunk is added.
+      ['indexing', 8],
       ['catching up', 1],
-    ])('while %s leaves the old index whole and nothing behind', async (stage, times) => {
+    ])('while %s (look %i) leaves the old index whole and nothing behind', async (stage, times) => {
       const { path, db } = filled();
       await leaveDebris(path);
       const before = currentIndex(db);
@@ -259,15 +260,12 @@ describe('rebuild_fts_index', () => {
     });
   });
 
-  it('removes what a killed rebuild left behind, and nothing else', async () => {
+  it('removes what a killed rebuild left behind', async () => {
     const { path } = filled();
     await leaveDebris(path);
-    writeFileSync(`${path}-fts-notes.txt`, 'mine');
-    expect(sideIndexes(path)).toHaveLength(1);
     expect(await runByHand(rebuild, {}, handContext({ path }))).toMatchObject({ rows: ROWS });
     expectIndexMatchesRows(path);
     expectNoDebris(path);
-    expect(existsSync(`${path}-fts-notes.txt`)).toBe(true);
   });
 
   it('removes a large index step by step', async () => {
@@ -305,28 +303,23 @@ describe('rebuild_fts_index', () => {
       expectNoDebris(path);
     });
 
-    it.each(['indexing', 'merging'])(
-      'tells why the earlier one fails whose file is gone while it is %s',
-      async (stage) => {
-        const { path, db } = filled();
-        const other = connection(path);
-        // The later one removes the file when the earlier one has just made sure that it still builds.
-        const onStage = (present: string): void => {
-          if (present !== stage) return;
-          beginBuild(other, 'late');
-          for (const file of sideIndexes(path)) writeFileSync(file, 'no database');
-        };
-        const error: unknown = await runByHand(rebuild, {}, handContext({ path }, { onStage })).catch(
-          (thrown: unknown) => thrown,
-        );
-        expect(error).toMatchObject({ code: 'BUILD_SUPERSEDED' });
-        db.exec('UPDATE memories_fts_state SET build = NULL');
-        expectIndexMatchesRows(path);
-        expectNoDebris(path);
-      },
-    );
+    it('lets the earlier one add nothing that it has indexed meanwhile', async () => {
+      const { path, db } = filled();
+      const other = connection(path);
+      let looks = 0;
+      const takeOver = (stage: string): void => {
+        if (stage === 'indexing' && ++looks === 6) beginBuild(other, 'late');
+      };
+      const early = handContext({ path }, { taskId: 'early', onCheck: takeOver });
+      await expect(runByHand(rebuild, {}, early)).rejects.toMatchObject({ code: 'BUILD_SUPERSEDED' });
+      // The first chunk of three windows is left to the later one.
+      expect(entriesOfOther(db)).toBe(300);
+      expect(await runByHand(rebuild, {}, handContext({ path }, { taskId: 'late' }))).toMatchObject({ rows: ROWS });
+      expectIndexMatchesRows(path);
+      expectNoDebris(path);
+    });
 
-    it.each(['merging', 'copying', 'catching up', 'swapping'])('holds while the earlier one is %s', async (stage) => {
+    it.each(['indexing', 'catching up', 'swapping'])('holds while the earlier one is %s', async (stage) => {
       const { path, db } = filled();
       const before = currentIndex(db);
       const takeOver = (present: string): void => {
@@ -347,13 +340,13 @@ describe('rebuild_fts_index', () => {
     const { path, db } = filled(600);
     const verdicts = new Set<unknown>();
     const look = (): void => void verdicts.add(db.pragma('integrity_check', { simple: true }));
-    const context = handContext({ path }, { onStage: look, onCheck: (stage) => stage !== 'copying' && look() });
+    const context = handContext({ path }, { onStage: look, onCheck: look });
     await runByHand(rebuild, {}, context, 1);
     expect([...verdicts]).toEqual(['ok']);
   });
 });
 
-/** Leaves what a rebuild leaves whose process is killed: a side file, a copied index, a list of changes. */
+/** Leaves what a rebuild leaves whose process is killed: a full index, a list of changes. */
 async function leaveDebris(path: string): Promise<void> {
   const killed = new Error('killed');
   const { steps } = rebuild;
@@ -364,6 +357,6 @@ async function leaveDebris(path: string): Promise<void> {
   await steps.run?.([...((await steps.plan?.({}, context)) ?? [])], context, {});
   await expect((async () => steps.finish?.([], context, {}))()).rejects.toBe(killed);
   change(connection(path), 1);
-  expect(sideIndexes(path)).toHaveLength(1);
+  expect(entriesOfOther(connection(path))).toBe(ROWS);
   expect(connection(path).prepare('SELECT count(*) FROM memories_fts_changes').pluck().get()).toBe(1);
 }

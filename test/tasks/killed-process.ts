@@ -1,7 +1,7 @@
 /**
  * A process, or a thread, that is killed in the middle of a task on the store in `path`:
  * `node killed-process.js path embed_batch 3` gets stuck when it embeds for the third time;
- * `node killed-process.js path rebuild_fts_index copying 2` runs the steps of a rebuild itself and gets stuck when it
+ * `node killed-process.js path rebuild_fts_index indexing 2` runs the steps of a rebuild itself and gets stuck when it
  * looks for the second time in that stage whether it was cancelled, with `0` when the stage begins;
  * `node killed-process.js path rebuild_fts_index` kills itself when its first items are done on a thread.
  */
