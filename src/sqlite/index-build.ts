@@ -1,5 +1,5 @@
 import { permanent } from '../engine/define-task.js';
-import { checkTokenizer, currentIndex, otherIndex, retokenize } from './fts-index.js';
+import { checkTokenizer, currentIndex, otherIndex, retokenize, tokenizerOf } from './fts-index.js';
 import type { IndexName } from './layout.js';
 import type { OpenTable } from './open-table.js';
 import { Tally } from './tally.js';
@@ -51,6 +51,7 @@ export function beginBuild(open: OpenTable, build: string): void {
 
 /** Gives the index being built this tokenizer; it must be empty. @throws BuildSuperseded */
 export function setTokenizer(open: OpenTable, build: string, tokenizer: string): void {
+  if (tokenizerOf(open, targetIndex(open, build)) === tokenizer) return;
   checkTokenizer(tokenizer);
   open.db.transaction(() => retokenize(open, targetIndex(open, build), tokenizer)).immediate();
 }

@@ -1,5 +1,4 @@
-import Database from 'better-sqlite3';
-import { BUSY_TIMEOUT_MS } from './connection.js';
+import type { Database } from 'better-sqlite3';
 import { createIndex } from './fts-index.js';
 import type { IndexName, Layout } from './layout.js';
 import type { OpenTable } from './open-table.js';
@@ -42,20 +41,15 @@ export interface Added {
  * nearly all the time of a rebuild, and here it takes no lock on the database: it is done in a temporary index, whose
  * pages are then added to the other one as they are, as a segment of its own. That locks the database for some
  * milliseconds.
- *
- * It has a connection of its own, on which FTS5 never uses the other index: it would go on with what it remembers of it. Other
- * connections notice that the file has changed.
  */
 export class RowIndexer {
-  readonly #db: Database.Database;
+  readonly #db: Database;
   readonly #layout: Layout;
 
-  constructor(path: string, layout: Layout, tokenizer: string) {
+  /** @param open on a connection of `openShadows`, which can have one indexer at a time */
+  constructor({ db, layout }: OpenTable, tokenizer: string) {
+    this.#db = db;
     this.#layout = layout;
-    this.#db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
-    this.#db.pragma('synchronous = NORMAL');
-    // Otherwise SQLite refuses all writes to the tables behind an FTS5 table.
-    this.#db.unsafeMode(true);
     // A temporary file, of which only what is not in the cache is ever on disk. Nothing in it is ever taken back.
     this.#db.exec(`ATTACH '' AS fresh`);
     this.#db.pragma('fresh.cache_size = -32768');
@@ -122,8 +116,9 @@ export class RowIndexer {
       .immediate();
   }
 
+  /** Forgets what was indexed. The connection stays open. */
   close(): void {
-    this.#db.close();
+    this.#db.exec('DETACH fresh');
   }
 
   /** What is not on the list of segments, because its thread died before. */

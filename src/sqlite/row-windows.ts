@@ -51,15 +51,18 @@ export function rowWindows({ db, layout }: OpenTable, source: WindowSource): Row
     : rowsOf;
   const rowsFrom = `FROM ${from} WHERE ${conditions.join(' AND ')}`;
   const bound = { userId: boundUser(userId), namespace, now: expiredAt };
-  const query = (sql: string): bigint | null => db.prepare(sql).pluck().safeIntegers().get(bound) as bigint | null;
-  const get = (what: string): bigint | null => query(`SELECT ${what} ${rowsFrom}`);
+  // Of all rows the first and the last are found by their number, without a look at the others.
+  const isWhole = !pending && userId === null && namespace === null && expiredAt === null;
+  const endsFrom = isWhole ? `FROM ${layout.fromByNumber()}` : rowsFrom;
+  const get = (what: string, whence: string): bigint | null =>
+    db.prepare(`SELECT ${what} ${whence}`).pluck().safeIntegers().get(bound) as bigint | null;
 
-  const count = Number(get('count(*)'));
-  const first = get(`min(${number})`);
+  const count = Number(get('count(*)', rowsFrom));
+  const first = get(`min(${number})`, endsFrom);
   if (first === null) return [];
   const good = Math.max(rows.min, Math.min(rows.max, Math.ceil(count / GOOD_WINDOWS)));
   const size = Math.max(good, Math.ceil(count / MAX_WINDOWS));
-  const before = get(`max(${number})`) ?? first;
+  const before = get(`max(${number})`, endsFrom) ?? first;
   const dense = Number(before - first) < count * DENSE;
   const cuts = dense
     ? everyNth(size, first, before)
@@ -73,7 +76,7 @@ export function rowWindows({ db, layout }: OpenTable, source: WindowSource): Row
         .safeIntegers()
         .all({ ...bound, size: BigInt(size) }) as bigint[]);
   // Asked last: what was there before has no higher number. What was asked before could be out of date by now.
-  const last = get(`max(${number})`);
+  const last = get(`max(${number})`, endsFrom);
   const end = cuts.at(-1);
   const ends = last === null || (end !== undefined && last <= end) ? cuts : [...cuts, last];
   return ends.map((upTo, at) => ({ after: at === 0 ? LOWEST : (ends[at - 1] as bigint), upTo }));

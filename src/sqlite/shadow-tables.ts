@@ -22,23 +22,29 @@ const STOPPED = Symbol('stopped');
 export type StepCheck = (open: OpenTable) => boolean;
 
 /**
- * Empties an FTS5 index by the tables that FTS5 keeps it in, holding the write lock for a few milliseconds at a time.
- *
- * It has a connection of its own on which its FTS5 tables are never used as such: FTS5 would go on with what it
- * remembers of a table. Other connections notice that the file has changed.
+ * Opens a database to write to the tables that FTS5 keeps its indexes in. The FTS5 tables themselves are never to be used on
+ * this connection: FTS5 would go on with what it remembers of them. On other connections it notices that the file has
+ * changed.
  */
+export function openShadows(path: string): Database.Database {
+  const db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+  db.pragma('synchronous = NORMAL');
+  // Otherwise SQLite refuses all writes to the tables behind an FTS5 table.
+  db.unsafeMode(true);
+  return db;
+}
+
+/** Empties an FTS5 index by the tables that FTS5 keeps it in, holding the write lock for a few milliseconds at a time. */
 export class ShadowTables {
   readonly #db: Database.Database;
   readonly #layout: Layout;
   readonly #writer: PacedWriter;
 
-  constructor(path: string, layout: Layout) {
+  /** @param open on a connection of {@link openShadows} */
+  constructor({ db, layout }: OpenTable) {
+    this.#db = db;
     this.#layout = layout;
-    this.#db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
-    this.#db.pragma('synchronous = NORMAL');
-    // Otherwise SQLite refuses all writes to the tables behind an FTS5 table.
-    this.#db.unsafeMode(true);
-    this.#writer = new PacedWriter(this.#db);
+    this.#writer = new PacedWriter(db);
   }
 
   /** Empties an index that does not answer. It counts as empty from the first step on. */
@@ -47,9 +53,10 @@ export class ShadowTables {
     const pages = `SELECT id FROM ${data} WHERE id NOT IN ${HEAD}`;
     const leftOver = `SELECT EXISTS (${pages}) OR EXISTS (SELECT 1 FROM ${this.#layout.fts(index, 'docsize')})`;
     if (this.#db.prepare(leftOver).pluck().get() === 0) return;
-    const many = this.#db.prepare(`SELECT count(*) FROM (${pages} LIMIT ${EMPTIED_PAGES + 1})`).pluck();
+    // Without a condition, which would take longer than removing them.
+    let left = this.#db.prepare(`SELECT count(*) FROM ${data}`).pluck().get() as number;
     const remove = this.#db.prepare(`DELETE FROM ${data} WHERE id NOT IN ${HEAD} LIMIT ${REMOVED_PAGES}`);
-    while ((many.get() as number) > EMPTIED_PAGES) {
+    for (; left > EMPTIED_PAGES; left -= REMOVED_PAGES) {
       const removed = await this.#step(mayGoOn, () => {
         this.#setHead(index);
         remove.run();
@@ -61,10 +68,6 @@ export class ShadowTables {
       for (const part of ['data', 'idx', 'docsize']) this.#db.exec(`DELETE FROM ${this.#layout.fts(index, part)}`);
       this.#setHead(index);
     });
-  }
-
-  close(): void {
-    this.#db.close();
   }
 
   #setHead(index: IndexName): void {

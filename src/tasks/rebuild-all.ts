@@ -27,7 +27,7 @@ import { RowIndexer } from '../sqlite/row-indexer.js';
 import { numberRows } from '../sqlite/row-numbers.js';
 import { type RowWindow, rowWindows } from '../sqlite/row-windows.js';
 import type { SegmentList } from '../sqlite/segment-list.js';
-import { ShadowTables, type StepCheck } from '../sqlite/shadow-tables.js';
+import { ShadowTables, type StepCheck, openShadows } from '../sqlite/shadow-tables.js';
 import { type TableContext, openTableOf, pathOf, preparedTableOf } from './table-data.js';
 
 const WINDOW_ROWS = { min: 100, max: 1_000 };
@@ -59,7 +59,7 @@ export async function runRebuild(windows: readonly RowWindow[], context: TableCo
   context.stage('indexing');
   const open = openTableOf(context);
   const target = targetIndex(open, context.taskId);
-  const indexer = new RowIndexer(pathOf(context), open.layout, tokenizerOf(context));
+  const indexer = new RowIndexer(shadowsOf(context), tokenizerOf(context));
   try {
     const rows = indexer.index(windows, target, (at) => {
       context.throwIfCancelled();
@@ -132,13 +132,18 @@ async function removeOld(context: TableContext): Promise<void> {
   await wipe(context, old, (locked) => presentBuild(locked) === null && currentIndex(locked) !== old);
 }
 
-async function wipe(context: TableContext, index: IndexName, mayGoOn: StepCheck): Promise<void> {
-  const tables = new ShadowTables(pathOf(context), openTableOf(context).layout);
-  try {
-    await tables.wipe(index, mayGoOn);
-  } finally {
-    tables.close();
-  }
+function wipe(context: TableContext, index: IndexName, mayGoOn: StepCheck): Promise<void> {
+  return new ShadowTables(shadowsOf(context)).wipe(index, mayGoOn);
+}
+
+/** The thread's own connection to what is behind the indexes, kept warm. */
+function shadowsOf(context: TableContext): OpenTable {
+  const path = pathOf(context);
+  const { db } = context.perThread(`shadows ${path}`, () => {
+    const shadows = openShadows(path);
+    return { db: shadows, close: () => void shadows.close() };
+  });
+  return { db, layout: openTableOf(context).layout };
 }
 
 function stillBuilds(locked: OpenTable, context: TableContext): boolean {

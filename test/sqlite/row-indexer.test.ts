@@ -2,6 +2,8 @@ import type { Database } from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { DEFAULT_TOKENIZER, currentIndex, otherIndex } from '../../dist/sqlite/fts-index.js';
 import { RowIndexer } from '../../dist/sqlite/row-indexer.js';
+import type { OpenTable } from '../../dist/sqlite/open-table.js';
+import { openShadows } from '../../dist/sqlite/shadow-tables.js';
 import { type RowWindow, rowWindows } from '../../dist/sqlite/row-windows.js';
 import { readSegmentList } from '../../dist/sqlite/segment-list.js';
 import { MEMORIES_LAYOUT } from '../../dist/store/memories-table.js';
@@ -20,11 +22,18 @@ const STOPPED = new Error('stopped');
 // Words enough that an index of such texts has more pages than one transaction adds.
 const LONG = {
   users: 1,
-  contentOf: (n: number): string => Array.from({ length: 500 }, (_, at) => word(n * 500 + at)).join(' '),
+  contentOf: (n: number): string =>
+    Array.from({ length: 260 }, (_, at) => word(n * 260 + at).padEnd(60, 'x')).join(' '),
 };
 
 function word(n: number): string {
   return `w${((n * 2_654_435_761) % 4_294_967_296).toString(36)}`;
+}
+
+function shadows(path: string): OpenTable {
+  const db = openShadows(path);
+  onTestFinished(() => void db.close());
+  return { db, layout: MEMORIES_LAYOUT };
 }
 
 function other(db: Database): 'a' | 'b' {
@@ -40,8 +49,7 @@ function segments(db: Database, index: 'a' | 'b'): number[] {
 }
 
 async function addAll(path: string, windows: readonly RowWindow[], check = (): void => {}): Promise<number> {
-  const indexer = new RowIndexer(path, MEMORIES_LAYOUT, DEFAULT_TOKENIZER);
-  onTestFinished(() => indexer.close());
+  const indexer = new RowIndexer(shadows(path), DEFAULT_TOKENIZER);
   const index = other(connection(path));
   const rows = indexer.index(windows, index, () => {});
   await indexer.addTo(index, check);
@@ -85,8 +93,7 @@ describe('an indexer of rows', () => {
     fill(path, 500);
     const db = connection(path);
     const windows = rowWindows({ db, layout: MEMORIES_LAYOUT }, { rows: { min: 100, max: 100 } });
-    const indexer = new RowIndexer(path, MEMORIES_LAYOUT, DEFAULT_TOKENIZER);
-    onTestFinished(() => indexer.close());
+    const indexer = new RowIndexer(shadows(path), DEFAULT_TOKENIZER);
     const seen: number[] = [];
     const look = (at: number): void => {
       seen.push(at);
