@@ -1,6 +1,8 @@
+import { taskModule, taskType } from 'treadle';
 import type { Effort, Measured, Row } from '../runner/row.js';
-import { THREADS } from '../runner/threads.js';
+import { THREADS, builtModule } from '../runner/threads.js';
 import { raceNoOps } from '../scenarios/no-op.js';
+import type noOp from '../tasks/no-op.task.js';
 
 /** Row 3. */
 export const roundTrip: Row = {
@@ -8,7 +10,7 @@ export const roundTrip: Row = {
   question: 'Round trip on an idle manager',
   goal: 'at most 1.25 × `piscina.run`',
   about: `One no-op at a time: the next is submitted when the result of the last is there. What is compared is the mean time of
-one, from \`submit\` to its result, with that of \`piscina.run\`.`,
+one, from \`submit\` to its result, with that of \`piscina.run\`. Beside them other pools, on as many threads.`,
   shortfall: `a round trip is serial, so every microsecond of book-keeping on the main thread and in the worker entry
 shows, where row 2 overlaps them. It is tens of microseconds in all, and matters to work that is itself as short.`,
   run,
@@ -18,13 +20,15 @@ async function run({ quick, rounds }: Effort): Promise<Measured> {
   const count = quick ? 500 : 5_000;
   return {
     config: { threads: THREADS, 'round trips a round': count },
-    figures: await raceNoOps({
+    ...(await raceNoOps({
+      type: taskType(taskModule<typeof noOp>(builtModule('no-op.task'))),
       count,
       outstanding: 1,
       rounds,
       figure: (ms) => (ms / count) * 1_000,
-      units: { treadle: 'µs', piscina: 'µs' },
+      unit: 'µs',
       goal: { atMost: 1.25 },
-    }),
+      chartTitle: 'Round trip of a no-op, µs',
+    })),
   };
 }

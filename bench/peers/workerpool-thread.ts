@@ -1,0 +1,4 @@
+import { worker } from 'workerpool';
+import noOp from '../tasks/no-op.worker.js';
+
+worker({ noOp });

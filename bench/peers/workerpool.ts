@@ -1,0 +1,20 @@
+import { fileURLToPath } from 'node:url';
+import { pool as createPool } from 'workerpool';
+import { THREADS } from '../runner/threads.js';
+import type { Peer } from './peer.js';
+
+/** workerpool as it comes, but for threads instead of processes and their number. */
+export function workerpool(): Peer {
+  const pool = createPool(fileURLToPath(new URL('workerpool-thread.js', import.meta.url)), {
+    workerType: 'thread',
+    minWorkers: THREADS,
+    maxWorkers: THREADS,
+  });
+  return {
+    name: 'workerpool',
+    run: (argument) => pool.exec('noOp', [argument]),
+    async [Symbol.asyncDispose]() {
+      await pool.terminate();
+    },
+  };
+}
