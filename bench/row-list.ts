@@ -1,11 +1,13 @@
 import type { Row } from './runner/row.js';
 import { cancelLatency } from './rows/cancel-latency.js';
+import { coldStart } from './rows/cold-start.js';
 import { embedCorpus } from './rows/embed-corpus.js';
 import { eventLoopDelay } from './rows/event-loop-delay.js';
 import { fullTextRebuild } from './rows/full-text-rebuild.js';
 import { millionMemories } from './rows/million-memories.js';
 import { millionTasks } from './rows/million-tasks.js';
 import { noOpThroughput } from './rows/no-op-throughput.js';
+import { packedThroughput } from './rows/packed-throughput.js';
 import { pendingTasks } from './rows/pending-tasks.js';
 import { readingRecords } from './rows/reading-records.js';
 import { roundTrip } from './rows/round-trip.js';
@@ -14,6 +16,7 @@ import { tinyItems } from './rows/tiny-items.js';
 
 /** All rows, in the order in which they run. */
 export const ROWS: readonly Row[] = [
+  packedThroughput,
   noOpThroughput,
   roundTrip,
   tinyItems,
@@ -24,6 +27,7 @@ export const ROWS: readonly Row[] = [
   millionTasks,
   readingRecords,
   fullTextRebuild,
+  coldStart,
   millionMemories,
   pendingTasks,
 ];

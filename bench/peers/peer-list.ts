@@ -1,3 +1,4 @@
+import { THREADS } from '../runner/threads.js';
 import { jestWorker } from './jest-worker.js';
 import type { Peer } from './peer.js';
 import { poolifier } from './poolifier.js';
@@ -11,7 +12,7 @@ export interface Peers extends AsyncDisposable {
 
 /** Starts them; their threads are up once they have answered. */
 export function startPeers(): Peers {
-  const all = [tinypool(), workerpool(), poolifier(), jestWorker()];
+  const all = [tinypool, workerpool, poolifier, jestWorker].map((start) => start(THREADS));
   return {
     all,
     [Symbol.asyncDispose]: async () => void (await Promise.all(all.map((peer) => peer[Symbol.asyncDispose]()))),

@@ -1,7 +1,7 @@
-/** A pool of another library that runs a no-op on as many threads as everyone has. */
+/** A pool of another library whose threads run a no-op. */
 export interface Peer extends AsyncDisposable {
   /** As the tables name it. */
   readonly name: string;
   /** Resolves to the argument, which a thread returned. */
-  run(argument: number): PromiseLike<unknown>;
+  readonly run: (argument: number) => PromiseLike<unknown>;
 }

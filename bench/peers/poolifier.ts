@@ -1,15 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { FixedThreadPool } from 'poolifier';
-import { THREADS } from '../runner/threads.js';
 import type { Peer } from './peer.js';
 
 /** poolifier's pool of a fixed size, as it comes. */
-export function poolifier(): Peer {
-  let running = THREADS;
+export function poolifier(threads: number): Peer {
+  let running = threads;
   let allExited = (): void => undefined;
   const exited = new Promise<void>((resolve) => (allExited = resolve));
   const pool = new FixedThreadPool<number, number>(
-    THREADS,
+    threads,
     fileURLToPath(new URL('poolifier-thread.js', import.meta.url)),
     { exitHandler: () => void (--running === 0 && allExited()) },
   );

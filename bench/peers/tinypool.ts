@@ -1,14 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { Tinypool } from 'tinypool';
-import { THREADS, builtModule } from '../runner/threads.js';
+import { builtModule } from '../runner/built-module.js';
 import type { Peer } from './peer.js';
 
 /** Tinypool as it comes, but for the number of threads. */
-export function tinypool(): Peer {
+export function tinypool(threads: number): Peer {
   const pool = new Tinypool({
     filename: fileURLToPath(builtModule('no-op.worker')),
-    minThreads: THREADS,
-    maxThreads: THREADS,
+    minThreads: threads,
+    maxThreads: threads,
   });
   return {
     name: 'tinypool',

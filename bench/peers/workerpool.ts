@@ -1,14 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { pool as createPool } from 'workerpool';
-import { THREADS } from '../runner/threads.js';
 import type { Peer } from './peer.js';
 
 /** workerpool as it comes, but for threads instead of processes and their number. */
-export function workerpool(): Peer {
+export function workerpool(threads: number): Peer {
   const pool = createPool(fileURLToPath(new URL('workerpool-thread.js', import.meta.url)), {
     workerType: 'thread',
-    minWorkers: THREADS,
-    maxWorkers: THREADS,
+    minWorkers: threads,
+    maxWorkers: threads,
   });
   return {
     name: 'workerpool',

@@ -9,7 +9,7 @@ const OUTSTANDING = 1_000;
 /** Row 2. */
 export const noOpThroughput: Row = {
   number: 2,
-  question: 'No-op tasks, each with its full record, against plain Piscina',
+  question: 'No-op tasks of a type that does not pack, each with its full record',
   goal: 'at least 0.85 × `piscina.run`',
   about: `A function that returns its argument is submitted one by one, ${OUTSTANDING} at a time on their way, and each
 result is awaited and compared. With Treadle each is a task: checked, queued, run, settled, kept in the history with its

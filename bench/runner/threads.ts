@@ -1,13 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
+import { builtModule } from './built-module.js';
+
+export { builtModule } from './built-module.js';
 
 /** How many threads every contestant has: the goals are for two cores. */
 export const THREADS = 2;
-
-/** A module that threads load, by its name in `bench/tasks` without the extension. */
-export function builtModule(name: string): URL {
-  return new URL(`../tasks/${name}.js`, import.meta.url);
-}
 
 /** Piscina as it comes, but for the number of threads. */
 export function defaultPiscina(module: string): Piscina {
