@@ -12,6 +12,8 @@ export interface WorkerBoot {
   readonly types: readonly WorkerType[];
   /** Megabytes of used heap after which an answer says `overHeap`; Infinity for no limit. */
   readonly heapMb: number;
+  /** How much lower than its host's the priority of the thread is. */
+  readonly nice: number;
 }
 
 /** A task type as threads know it. */

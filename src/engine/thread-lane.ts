@@ -19,6 +19,7 @@ export type LaneState = 'cold' | 'booting' | 'idle' | 'busy' | 'broken' | 'close
 export interface ThreadLaneOptions {
   readonly types: WorkerBoot['types'];
   readonly resourceLimits: ResourceLimits;
+  readonly nice: number;
   readonly recycle: RecycleLimits;
   readonly clock: Clock;
   readonly onStray: (stray: StrayMessage['stray']) => void;
@@ -72,10 +73,10 @@ export class ThreadLane implements FlightLane {
     this.#stopRetry?.();
     this.#stopRetry = null;
     this.#becomeBooting();
-    const { types, recycle, resourceLimits, clock } = this.#options;
+    const { types, recycle, nice, resourceLimits, clock } = this.#options;
     try {
       this.#thread = new WorkerThread({
-        boot: { control: this.#control.buffer, types, heapMb: recycle.heapMb },
+        boot: { control: this.#control.buffer, types, heapMb: recycle.heapMb, nice },
         resourceLimits,
         clock,
         onUp: (thread) => this.#thread === thread && this.#onThreadUp(thread),

@@ -11,6 +11,7 @@ export interface ThreadPoolOptions {
   readonly max: number;
   readonly idleMs: number;
   readonly resourceLimits: ResourceLimits;
+  readonly nice: number;
   readonly recycle: RecycleLimits;
   readonly types: WorkerBoot['types'];
   /** Numbers of the types whose code must not be ended by force, not while its module loads either. */
@@ -122,10 +123,10 @@ export class ThreadPool implements Lanes {
   }
 
   #addLanes(max: number): void {
-    const { types, resourceLimits, recycle, clock, onStray } = this.#options;
+    const { types, resourceLimits, nice, recycle, clock, onStray } = this.#options;
     const onChange = (): void => this.#onLaneChange();
     while (this.#lanes.length < max) {
-      this.#lanes.push(new ThreadLane({ types, resourceLimits, recycle, clock, onStray, onChange }));
+      this.#lanes.push(new ThreadLane({ types, resourceLimits, nice, recycle, clock, onStray, onChange }));
     }
   }
 

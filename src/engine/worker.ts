@@ -5,10 +5,12 @@
 import { MessageChannel, parentPort, workerData } from 'node:worker_threads';
 import { ChunkRunner } from './chunk-runner.js';
 import { catchStrayErrors } from './stray-errors.js';
+import { lowerPriority } from './thread-priority.js';
 import type { HelloMessage, HostMessage, RetiredMessage, WorkerBoot } from './protocol.js';
 
 if (parentPort === null) throw new Error('This module runs on worker threads only');
 const host = parentPort;
+lowerPriority((workerData as WorkerBoot).nice);
 
 // Piscina reads every message on the thread's parent port as a start-up message. On a port of its own, chunks, answers and
 // wake-ups keep their order, and cost half of what a run of a pool costs.

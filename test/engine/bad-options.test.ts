@@ -39,6 +39,7 @@ describe('the constructor refuses', () => {
       'threads.resourceLimits': NO_OBJECT,
       'threads.resourceLimits.maxOldGenerationSizeMb': [NEGATIVE, ['"64" (string)', '64'], ['null', null]],
       'threads.resourceLimits.stackSizeMb': [NEGATIVE, ['NaN (number)', Number.NaN]],
+      'threads.nice': [NEGATIVE, ['20 (number)', 20], ...NO_INTEGER],
       'threads.recycle': NO_OBJECT,
       'threads.recycle.afterTasks': [ZERO, NEGATIVE, ...NO_INTEGER],
       'threads.recycle.heapMb': [ZERO, NEGATIVE, ['NaN (number)', Number.NaN], ['"64" (string)', '64']],

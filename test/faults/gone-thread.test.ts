@@ -20,6 +20,7 @@ async function upPool() {
     max: 1,
     idleMs: Infinity,
     resourceLimits: {},
+    nice: 0,
     recycle: { afterTasks: Infinity, heapMb: Infinity },
     types: [{ name: 'fault', url: builtTask('fault').href, data: undefined, skipsItems: false }],
     unkillable: new Set(),

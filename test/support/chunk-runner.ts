@@ -45,7 +45,7 @@ export function runnerOf(...urls: readonly string[]) {
     skipsItems: false,
   }));
   const runner = new ChunkRunner(
-    { control: control.buffer, types, heapMb: Infinity },
+    { control: control.buffer, types, heapMb: Infinity, nice: 0 },
     (message) => void posted.push(structuredClone(message)),
   );
   let epoch = 0;
