@@ -12,6 +12,7 @@ import { packedThroughput } from './rows/packed-throughput.js';
 import { pendingTasks } from './rows/pending-tasks.js';
 import { progressCost } from './rows/progress-cost.js';
 import { readingRecords } from './rows/reading-records.js';
+import { returnedVectors } from './rows/returned-vectors.js';
 import { roundTrip } from './rows/round-trip.js';
 import { startDelay } from './rows/start-delay.js';
 import { tinyItems } from './rows/tiny-items.js';
@@ -32,6 +33,7 @@ export const ROWS: readonly Row[] = [
   readingRecords,
   fullTextRebuild,
   coldStart,
+  returnedVectors,
   millionMemories,
   pendingTasks,
 ];

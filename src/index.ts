@@ -40,3 +40,4 @@ export {
   taskModule,
   taskType,
 } from './engine/task-type.js';
+export { transfer } from './engine/transfer.js';

@@ -5,6 +5,8 @@
  */
 import { describeValue } from './errors.js';
 
+export { transfer } from './transfer.js';
+
 /** A value, or a promise of it. */
 export type Awaitable<T> = T | Promise<T>;
 

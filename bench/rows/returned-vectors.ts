@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TaskManager, range, taskModule, taskType } from 'treadle';
+import { medianFigure } from '../runner/figures.js';
+import { type Measure, interleave } from '../runner/interleave.js';
+import { PauseWatch } from '../runner/pause-watch.js';
+import type { Effort, Measured, Row } from '../runner/row.js';
+import { THREADS, builtModule, defaultPiscina } from '../runner/threads.js';
+import { VECTOR_LENGTH, numberAt } from '../tasks/numbers.js';
+import type oneArray from '../tasks/one-array.task.js';
+import type vectorsEach from '../tasks/vectors-each.task.js';
+import type vectorsRun from '../tasks/vectors-run.task.js';
+
+const ROWS = 65_536;
+const NUMBERS = ROWS * VECTOR_LENGTH;
+const PISCINA_ROWS = 1_024;
+/** For what comes after the last message: collecting garbage. */
+const AFTER_MS = 20;
+const GOAL = { atMost: 10 };
+
+/** Row 14. */
+export const returnedVectors: Row = {
+  number: 14,
+  question: '100 MB of Float32Array back to the main thread',
+  goal: 'longest pause below 10 ms',
+  about: `${ROWS} vectors of ${VECTOR_LENGTH} numbers come back as one array, as vectors in memory of their own or as views of one block a
+chunk, returned as they are or through \`transfer\`. Piscina returns one array, or ${PISCINA_ROWS} rows a \`run\`, with and without \`move\`. The
+figure is the longest pause of the main thread, from the submission until ${AFTER_MS} ms after the last result: of a timer that is due each
+millisecond or between two turns of a \`setImmediate\` loop, whichever is longer. Every number is checked when the watch is over. Beside: the
+same while the process idles, and while the threads make the numbers and return none of them. Part of a pause is V8's own: 100 MB more
+make it collect garbage at once.`,
+  shortfall: '',
+  run,
+};
+
+/** What came back, in order; its numbers are compared when that does not disturb. */
+type Returned = readonly Float32Array[];
+
+async function run({ rounds }: Effort): Promise<Measured> {
+  await using manager = new TaskManager({
+    types: {
+      one_array: taskType(taskModule<typeof oneArray>(builtModule('one-array.task'))),
+      each: taskType(taskModule<typeof vectorsEach>(builtModule('vectors-each.task'))),
+      run: taskType(taskModule<typeof vectorsRun>(builtModule('vectors-run.task'))),
+    },
+    threads: { max: THREADS },
+  });
+  await using pool = defaultPiscina('vectors.worker');
+  await manager.ready();
+
+  const one = async (returns: 'array' | 'transfer'): Promise<Returned> => {
+    const task = await manager.submit('one_array', { input: { count: NUMBERS, returns } });
+    return [(await task.result()) as Float32Array];
+  };
+  const rows = async (memory: 'own' | 'block' | 'given block'): Promise<Returned> =>
+    (await manager.submit('run', { items: range(0, ROWS), input: memory })).result();
+  const piscina = async (name: 'block' | 'vectors', count: number, moves: boolean): Promise<Returned> => {
+    const froms = Array.from({ length: ROWS / count }, (_, at) => at * count);
+    return (await Promise.all(froms.map((from) => pool.run({ from, count, moves }, { name })))).flat() as Float32Array[];
+  };
+  const contestants: Record<string, Measure> = {
+    'one array, Treadle': paused(() => one('array')),
+    'one array, Treadle, transfer': paused(() => one('transfer')),
+    'one array, Piscina': paused(() => piscina('block', ROWS, false)),
+    'one array, Piscina, move': paused(() => piscina('block', ROWS, true)),
+    'vectors, Treadle, each': paused(async () => (await manager.submit('each', { items: range(0, ROWS) })).result()),
+    'vectors, Treadle, run': paused(() => rows('own')),
+    'vectors, Piscina': paused(() => piscina('vectors', PISCINA_ROWS, false)),
+    'vectors, Piscina, move': paused(() => piscina('vectors', PISCINA_ROWS, true)),
+    'blocks, Treadle': paused(() => rows('block')),
+    'blocks, Treadle, transfer': paused(() => rows('given block')),
+    'blocks, Piscina': paused(() => piscina('block', PISCINA_ROWS, false)),
+    'blocks, Piscina, move': paused(() => piscina('block', PISCINA_ROWS, true)),
+    idle: paused(() => sleep(200)),
+    'nothing of it returned': paused(async () => {
+      const task = await manager.submit('one_array', { input: { count: NUMBERS, returns: 'count' } });
+      assert.equal(await task.result(), NUMBERS);
+    }),
+  };
+  const pausesMs = await interleave(contestants, rounds);
+  return {
+    config: { threads: THREADS, vectors: ROWS, 'numbers in a vector': VECTOR_LENGTH, MB: (NUMBERS * 4) / 1e6 },
+    figures: Object.entries(pausesMs).map(([name, samples]) =>
+      medianFigure(name, 'ms', samples, name.includes('Treadle') ? GOAL : null),
+    ),
+  };
+}
+
+/** The longest pause while `work` goes on. */
+function paused(work: () => Promise<Returned | void>): Measure {
+  return async () => {
+    // What the contestant before left behind is checked and dropped; its memory is not this one's matter.
+    await sleep(AFTER_MS);
+    const watch = new PauseWatch();
+    const returned = await work();
+    await sleep(AFTER_MS);
+    const longestMs = watch.end();
+    if (returned !== undefined) check(returned);
+    return longestMs;
+  };
+}
+
+function check(returned: Returned): void {
+  let at = 0;
+  for (const array of returned) {
+    for (const number of array) {
+      if (number !== numberAt(at)) assert.fail(`Number ${at} is ${number}`);
+      at++;
+    }
+  }
+  assert.equal(at, NUMBERS);
+}

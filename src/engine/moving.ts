@@ -1,0 +1,169 @@
+import { types } from 'node:util';
+import { type Movable, anyGiven, isGiven, movableOf } from './transfer.js';
+import { type Place, walk } from './value-walk.js';
+
+/** Buffers below this are copied with the message: that costs both sides less than moving them. */
+export const MIN_MOVED_BYTES: number = 8 * 1024;
+/** Node compares each entry of a transfer list with all others. */
+export const MAX_MOVED: number = 2_048;
+// What has no buffer among so many objects is taken to have none, unless `transfer` was called.
+const MAX_BARREN = 1_000;
+
+/**
+ * What of a value may be moved because it was given to `transfer`, as a transfer list. Looks at nothing where that was
+ * never called.
+ */
+export function givenIn(value: unknown): Movable[] {
+  if (!anyGiven()) return [];
+  const moved = new Set<Movable>();
+  try {
+    walk(value, (found) => {
+      const movable = movableOf(found);
+      if (movable !== null && isGiven(movable) && isWorthwhile(movable, moved.size)) moved.add(movable);
+      return movable !== null;
+    });
+  } catch {
+    // A getter threw: the clone will say so itself.
+    return [];
+  }
+  return [...moved];
+}
+
+/**
+ * Calls `post`, once or twice, to send `message` with a transfer list, so that the receiver copies none of its large
+ * buffers. What was given to `transfer` goes itself. Nobody knows who else holds the others, so a copy of each goes
+ * instead, made here; it is in the place of the original while `post` runs. Where only a part of a buffer is viewed,
+ * only that part goes.
+ *
+ * @throws what `post` throws, where the message can't be cloned either.
+ */
+export function postMoving(message: unknown, post: (transferList: readonly Movable[]) => void): void {
+  const { moved, replacements } = copiesFor(message);
+  try {
+    for (const { place, view } of replacements) put(place, view);
+    post(moved);
+  } catch (error) {
+    if (moved.length === 0) throw error;
+    // Node may refuse to give a buffer away, and says so for some kinds only when it is asked to.
+    post([]);
+  } finally {
+    for (const { place, original } of replacements) put(place, original);
+  }
+}
+
+interface Replacement {
+  readonly place: Place;
+  readonly original: object;
+  readonly view: object;
+}
+
+/** The views of one buffer in a message. */
+interface Seen {
+  readonly places: { readonly place: Place; readonly view: ArrayBuffer | ArrayBufferView }[];
+  from: number;
+  to: number;
+  /** Something of it is where it can't be replaced. */
+  stays: boolean;
+}
+
+function copiesFor(message: unknown): { moved: Movable[]; replacements: Replacement[] } {
+  const moved = new Set<Movable>();
+  const large = new Map<ArrayBuffer, Seen>();
+  try {
+    walk(
+      message,
+      (found, place) => {
+        const movable = movableOf(found);
+        if (movable === null) return false;
+        const known = moved.has(movable) || large.has(movable as ArrayBuffer);
+        if (!known && !isWorthwhile(movable, moved.size + large.size)) return false;
+        if (isGiven(movable)) moved.add(movable);
+        else if (types.isArrayBuffer(movable)) note(large, movable, found as ArrayBuffer | ArrayBufferView, place);
+        return true;
+      },
+      anyGiven() ? Infinity : MAX_BARREN,
+    );
+    const replacements: Replacement[] = [];
+    for (const [buffer, seen] of large) if (!seen.stays) moved.add(copy(buffer, seen, replacements));
+    return { moved: [...moved], replacements };
+  } catch {
+    // A getter threw, or there is no memory for copies: the clone will say so itself.
+    return { moved: [], replacements: [] };
+  }
+}
+
+function isWorthwhile(movable: Movable, count: number): boolean {
+  return !types.isArrayBuffer(movable) || (movable.byteLength >= MIN_MOVED_BYTES && count < MAX_MOVED);
+}
+
+function note(
+  large: Map<ArrayBuffer, Seen>,
+  buffer: ArrayBuffer,
+  view: ArrayBuffer | ArrayBufferView,
+  place: Place | null,
+): void {
+  let seen = large.get(buffer);
+  if (seen === undefined) {
+    // A clone keeps that a buffer can grow, a copy does not.
+    const { resizable = false } = buffer as { resizable?: boolean };
+    large.set(buffer, (seen = { places: [], from: buffer.byteLength, to: 0, stays: resizable }));
+  }
+  if (place === null || !isWritable(place)) seen.stays = true;
+  else seen.places.push({ place, view });
+  const from = ArrayBuffer.isView(view) ? view.byteOffset : 0;
+  seen.from = Math.min(seen.from, from);
+  seen.to = Math.max(seen.to, from + view.byteLength);
+}
+
+/** Copies the part of a buffer that is viewed. */
+function copy(buffer: ArrayBuffer, { places, from, to }: Seen, replacements: Replacement[]): ArrayBuffer {
+  // Elements of all kinds stay aligned.
+  const start = from - (from % 8);
+  const copied = buffer.slice(start, to);
+  const views = new Map<object, object>();
+  for (const { place, view: original } of places) {
+    const view = views.get(original) ?? sameView(original, copied, start);
+    views.set(original, view);
+    replacements.push({ place, original, view });
+  }
+  return copied;
+}
+
+function sameView(original: ArrayBuffer | ArrayBufferView, buffer: ArrayBuffer, start: number): object {
+  if (!ArrayBuffer.isView(original)) return buffer;
+  const at = original.byteOffset - start;
+  if (types.isDataView(original)) return new DataView(buffer, at, original.byteLength);
+  const array = original as Uint8Array;
+  return new KINDS[kindOf(array)](buffer, at, array.length);
+}
+
+const KINDS = {
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+} as const;
+
+// The getter, and not `constructor`: a `Buffer` is a Uint8Array to a message, and so is a subclass of the user's.
+const TAG = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)?.get;
+
+function kindOf(array: ArrayBufferView): keyof typeof KINDS {
+  const kind = TAG?.call(array) as keyof typeof KINDS;
+  if (!Object.hasOwn(KINDS, kind)) throw new TypeError(`An array of an unknown kind: ${kind}`);
+  return kind;
+}
+
+function isWritable({ holder, key }: Place): boolean {
+  return Object.getOwnPropertyDescriptor(holder, key)?.writable === true;
+}
+
+function put({ holder, key }: Place, value: object): void {
+  (holder as Record<string | number, unknown>)[key] = value;
+}
