@@ -56,7 +56,9 @@ async function run({ rounds }: Effort): Promise<Measured> {
     (await manager.submit('run', { items: range(0, ROWS), input: memory })).result();
   const piscina = async (name: 'block' | 'vectors', count: number, moves: boolean): Promise<Returned> => {
     const froms = Array.from({ length: ROWS / count }, (_, at) => at * count);
-    return (await Promise.all(froms.map((from) => pool.run({ from, count, moves }, { name })))).flat() as Float32Array[];
+    return (
+      await Promise.all(froms.map((from) => pool.run({ from, count, moves }, { name })))
+    ).flat() as Float32Array[];
   };
   const contestants: Record<string, Measure> = {
     'one array, Treadle': paused(() => one('array')),

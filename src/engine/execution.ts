@@ -8,6 +8,7 @@ import { ItemWork } from './item-work.js';
 import type { Chunk, Flight, FlightEvents, Lanes, Outcome } from './lanes.js';
 import { CLEANUP_TIMEOUT_MS } from './options.js';
 import { type Notes, type Phase, reviveThrown, serializeThrown } from './protocol.js';
+import { givenIn } from './moving.js';
 import type { Run } from './run.js';
 import { type TaskFlightEvents, TaskFlights } from './task-flights.js';
 import { errorOfUnsendable, isInputUnsendable, packInput } from './task-input.js';
@@ -71,7 +72,7 @@ export class Execution implements Run, TaskFlightEvents, ChunkQueueEvents {
     this.#flights = new TaskFlights(host.clock, type.policy.killable, this);
     this.#again = new ChunkQueue(host.clock, this);
     const items = task.work?.items ?? null;
-    const packed = packInput(task);
+    const packed = packInput(task, type.shape?.kind === 'task');
     const unsendable = packed instanceof TreadleError;
     this.#taskIds = [task.id];
     this.#inputs = [!unsendable && 'value' in packed ? packed.value : undefined];
@@ -149,6 +150,7 @@ export class Execution implements Run, TaskFlightEvents, ChunkQueueEvents {
       }
     }
     this.usedMs += this.#type.policy.chunk.targetMs * this.#price;
+    if (chunk.moves !== undefined) task.gaveAway = true;
     this.#flights.send(chunk, this.#host.lanes);
     if (chunk.phase === 'cleanup') this.#flights.killAfter(CLEANUP_TIMEOUT_MS);
     return true;
@@ -278,10 +280,12 @@ export class Execution implements Run, TaskFlightEvents, ChunkQueueEvents {
     if (again !== undefined) return again;
     if (this.#phase === 'run' && this.#items !== null) {
       const cut = this.#cut(this.#items);
-      return cut === null ? null : this.#chunk(cut);
+      return cut === null ? null : withMoves(this.#chunk(cut), cut.items);
     }
     const parts = this.#phase === 'finish' ? this.#items?.parts() : undefined;
-    return this.#chunk({ from: 0, to: 0, parts });
+    const chunk = this.#chunk({ from: 0, to: 0, parts });
+    // The chunks of a batch all need its input.
+    return this.#type.shape?.kind === 'task' ? withMoves(chunk, this.#inputs) : chunk;
   }
 
   /** Items may throw when they are read: a getter, a proxy. */
@@ -334,6 +338,7 @@ export class Execution implements Run, TaskFlightEvents, ChunkQueueEvents {
         return this.#onPlanned(outcome.items);
       case 'threw': {
         const error = errorOfThrown(this.task.identity, outcome);
+        if (chunk.moves !== undefined) return this.#onFailed(chunk, error);
         const ofItems = this.#itemsOf(chunk);
         return ofItems === null
           ? this.#onFailed(chunk, error)
@@ -380,6 +385,7 @@ export class Execution implements Run, TaskFlightEvents, ChunkQueueEvents {
   /** The thread died under it. */
   #onLost(chunk: Chunk, outcome: Outcome & { kind: 'lost' }): void {
     if (this.stopping) return;
+    if (chunk.moves !== undefined) return this.#fail(errorOfLost(this.task.identity, outcome));
     // Nor does a module have to have done it that was being loaded when the thread died, unless it happens again.
     if (!outcome.claimed && chunk.resends < (outcome.loading ? 1 : MAX_RESENDS)) {
       return this.#again.add({ ...chunk, resends: chunk.resends + 1 });
@@ -406,6 +412,7 @@ export class Execution implements Run, TaskFlightEvents, ChunkQueueEvents {
       this.#end ??= { status: 'failed', error };
     }
     if (this.stopping) return;
+    if (chunk.moves !== undefined) return this.#fail(error);
     if (this.#items !== null) return this.#failUnlessNull(this.#items.failed(chunk, error, free, itsOwn));
     const delayMs = this.#retryDelayMs(chunk, error, free);
     if (delayMs === null) this.#fail(error);
@@ -413,7 +420,7 @@ export class Execution implements Run, TaskFlightEvents, ChunkQueueEvents {
   }
 
   #retryDelayMs(chunk: Chunk, error: TreadleError, free = 0): number | null {
-    if (this.#isLast || (this.#type.shape?.kind === 'task' && this.#host.closing())) return null;
+    if (this.#isLast || this.task.gaveAway || (this.#type.shape?.kind === 'task' && this.#host.closing())) return null;
     return this.#type.retries.delayMs(chunk.failures, error, free);
   }
 
@@ -565,6 +572,12 @@ export class Execution implements Run, TaskFlightEvents, ChunkQueueEvents {
     this.#timeout = error;
     this.#stop('timeout');
   }
+}
+
+/** The chunk, with what of its `values` moves to the lane. It is not cut short: the rest could not be sent again. */
+function withMoves(chunk: Chunk, values: readonly unknown[] | undefined): Chunk {
+  const moves = givenIn(values);
+  return moves.length === 0 ? chunk : { ...chunk, moves, boxMs: Infinity };
 }
 
 /** Whether a thread had begun the work. */

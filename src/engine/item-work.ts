@@ -18,6 +18,9 @@ interface ItemsDone extends Pick<Outcome & { kind: 'returned' }, 'done' | 'ms' |
   readonly value?: unknown;
 }
 
+// The host reads an answer in one go, some 0.5 µs for each object in it and what collecting them costs.
+const MAX_OBJECTS = 2_048;
+
 /** Errors that may be the doing of one item; others would meet every item. */
 const OF_AN_ITEM = new Set(['TASK_FAILED', 'WORKER_EXITED', 'WORKER_OUT_OF_MEMORY', 'UNSERIALIZABLE']);
 
@@ -35,11 +38,15 @@ export class ItemWork {
   readonly #parts = new Parts();
   /** What chunks did not come to in their time: cut again, because it costs more than was thought. */
   #left: ItemSource[] = [];
+  /** How many items a chunk may have, so that reading its answer does not keep the event loop. */
+  #most = Infinity;
+  readonly #fewest: number;
 
   /** What is to run again is put into `again`. */
   constructor(source: ItemSource, task: Task, policy: ResolvedPolicy, again: ChunkQueue, retries: Retries) {
     this.#source = source;
     this.#sizer = new ChunkSizer(policy.chunk);
+    this.#fewest = policy.chunk.min;
     this.#again = again;
     this.#retries = retries;
     this.#task = task;
@@ -63,7 +70,7 @@ export class ItemWork {
 
   /** The next cut; null when there is none, or none yet. */
   cut(threads: number): Cut | null {
-    const size = this.#sizer.next(this.#uncut, threads);
+    const size = Math.min(this.#most, this.#sizer.next(this.#uncut, threads));
     const left = this.#left.at(-1);
     if (left === undefined) return this.#source.take(size);
     const cut = left.take(size);
@@ -108,7 +115,7 @@ export class ItemWork {
   #sortOut(chunk: Chunk, failed: readonly ItemFailure[]): [again: ItemFailure[], forGood: ItemFailure[]] {
     const again: ItemFailure[] = [];
     const forGood: ItemFailure[] = [];
-    const spent = failed[0] === undefined || !this.#retries.left(chunk.failures);
+    const spent = failed[0] === undefined || chunk.moves !== undefined || !this.#retries.left(chunk.failures);
     for (const failure of failed) (spent || failure.error.permanent === true ? forGood : again).push(failure);
     return [again, forGood];
   }
@@ -147,6 +154,7 @@ export class ItemWork {
 
   #record(chunk: Chunk, { done, ms, value, failed = [] }: ItemsDone): void {
     this.#sizer.record(ms, done);
+    if (holdsObjects(value)) this.#most = Math.max(this.#fewest, MAX_OBJECTS);
     this.#task.progress.acknowledge(done - failed.length);
     if (failed.length === 0) return this.#parts.add(chunk.from, done, value);
     let at = chunk.from;
@@ -191,6 +199,11 @@ export class ItemWork {
     this.#left = [];
     this.#source.close();
   }
+}
+
+/** Whether a result of an item is an object; the first stands for all. */
+function holdsObjects(value: unknown): boolean {
+  return Array.isArray(value) && typeof value[0] === 'object' && value[0] !== null;
 }
 
 function rangeOf({ index }: ItemFailure): IndexRange {

@@ -1,5 +1,6 @@
 import type { Counters } from './control-block.js';
 import type { MemberOutcome, ModuleShape, Notes, Phase, ThrownMessage } from './protocol.js';
+import type { Movable } from './transfer.js';
 
 /** A piece of work: what one message to a lane carries. It is one task's, or a pack: the whole of several small ones. */
 export interface Chunk {
@@ -26,6 +27,8 @@ export interface Chunk {
   readonly offset?: number | undefined;
   /** What the chunks returned, for `finish`. */
   readonly parts?: readonly unknown[] | undefined;
+  /** What of its items or inputs moves to the lane, because it was given to `transfer`. Then it can be sent only once. */
+  readonly moves?: readonly Movable[] | undefined;
   /** The host does not know the module's shape yet. */
   readonly describe: boolean;
   /** Milliseconds after which a chunk of `each` ends, done or not. */

@@ -10,8 +10,8 @@ export const MAX_MOVED: number = 2_048;
 const MAX_BARREN = 1_000;
 
 /**
- * What of a value may be moved because it was given to `transfer`, as a transfer list. Looks at nothing where that was
- * never called.
+ * What of a value may be moved because it was given to `transfer`, as a transfer list. A view of a part of a buffer does
+ * not count: what is sent next may need the rest. Looks at nothing where `transfer` was never called.
  */
 export function givenIn(value: unknown): Movable[] {
   if (!anyGiven()) return [];
@@ -19,7 +19,8 @@ export function givenIn(value: unknown): Movable[] {
   try {
     walk(value, (found) => {
       const movable = movableOf(found);
-      if (movable !== null && isGiven(movable) && isWorthwhile(movable, moved.size)) moved.add(movable);
+      if (movable !== null && isWhole(found) && isGiven(movable) && isWorthwhile(movable, moved.size))
+        moved.add(movable);
       return movable !== null;
     });
   } catch {
@@ -30,7 +31,7 @@ export function givenIn(value: unknown): Movable[] {
 }
 
 /**
- * Calls `post`, once or twice, to send `message` with a transfer list, so that the receiver copies none of its large
+ * Calls `post` to send `message` with a transfer list, so that the receiver copies none of its large
  * buffers. What was given to `transfer` goes itself. Nobody knows who else holds the others, so a copy of each goes
  * instead, made here; it is in the place of the original while `post` runs. Where only a part of a buffer is viewed,
  * only that part goes.
@@ -41,13 +42,19 @@ export function postMoving(message: unknown, post: (transferList: readonly Movab
   const { moved, replacements } = copiesFor(message);
   try {
     for (const { place, view } of replacements) put(place, view);
+    postWith(moved, post);
+  } finally {
+    for (const { place, original } of replacements) put(place, original);
+  }
+}
+
+/** Sends with a transfer list, and without it where Node refuses to give something away: it says so only when it is asked to. */
+export function postWith(moved: readonly Movable[], post: (transferList: readonly Movable[]) => void): void {
+  try {
     post(moved);
   } catch (error) {
     if (moved.length === 0) throw error;
-    // Node may refuse to give a buffer away, and says so for some kinds only when it is asked to.
     post([]);
-  } finally {
-    for (const { place, original } of replacements) put(place, original);
   }
 }
 
@@ -90,6 +97,10 @@ function copiesFor(message: unknown): { moved: Movable[]; replacements: Replacem
     // A getter threw, or there is no memory for copies: the clone will say so itself.
     return { moved: [], replacements: [] };
   }
+}
+
+function isWhole(found: object): boolean {
+  return !ArrayBuffer.isView(found) || found.byteLength === found.buffer.byteLength;
 }
 
 function isWorthwhile(movable: Movable, count: number): boolean {
@@ -151,11 +162,11 @@ const KINDS = {
   BigUint64Array,
 } as const;
 
-// The getter, and not `constructor`: a `Buffer` is a Uint8Array to a message, and so is a subclass of the user's.
-const TAG = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)?.get;
+const TYPED_ARRAY: object = Object.getPrototypeOf(Uint8Array.prototype) as object;
 
+/** By the tag and not by `constructor`: to a message a `Buffer` is a Uint8Array, and so is what extends it. */
 function kindOf(array: ArrayBufferView): keyof typeof KINDS {
-  const kind = TAG?.call(array) as keyof typeof KINDS;
+  const kind = Reflect.get(TYPED_ARRAY, Symbol.toStringTag, array) as keyof typeof KINDS;
   if (!Object.hasOwn(KINDS, kind)) throw new TypeError(`An array of an unknown kind: ${kind}`);
   return kind;
 }

@@ -34,8 +34,16 @@ const MAX_INPUT_BYTES = 16 * INLINE_INPUT_BYTES;
 
 /** Whether a task may share a chunk with others. */
 export function isPackable(task: Task, type: ResolvedTaskType): boolean {
-  const { work } = task;
-  return type.policy.pack && type.shape?.kind === 'task' && !task.alone && task.attempt === 1 && work?.items === null;
+  return isSmall(task, type) && inputBytes(task) < Infinity;
+}
+
+function isSmall({ work, alone, attempt }: Task, { policy, shape }: ResolvedTaskType): boolean {
+  return policy.pack && shape?.kind === 'task' && !alone && attempt === 1 && work?.items === null;
+}
+
+/** Roughly; Infinity for one that is not sent with others. */
+function inputBytes({ work }: Task): number {
+  return bytesUpTo(work?.input, INLINE_INPUT_BYTES);
 }
 
 /**
@@ -112,8 +120,8 @@ export class Pack implements Run, FlightEvents {
   }
 
   readonly #fits = (task: Task): boolean => {
-    if (!isPackable(task, this.#type)) return false;
-    this.#inputBytesLeft -= bytesUpTo(task.work?.input, INLINE_INPUT_BYTES);
+    if (!isSmall(task, this.#type)) return false;
+    this.#inputBytesLeft -= inputBytes(task);
     return this.#inputBytesLeft >= 0;
   };
 

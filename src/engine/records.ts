@@ -100,7 +100,7 @@ export class Records {
     entry.member = this.#groups.add(record);
     const failed = record.status === 'failed' || record.failedItems.count > 0;
     // Before the history takes it, which may let go of it at once.
-    if (keepsInput && failed && task.work !== null) {
+    if (keepsInput && failed && task.work !== null && !task.gaveAway) {
       this.#inputs.keep(task.id, { work: withoutIterator(task.work), undone: task.undone });
     }
     this.#history.add(record);

@@ -42,7 +42,10 @@ export function workOfRerun(
   if (!type.policy.keepsInput) throw refuse("its type does not have `keepInput: 'failed'`");
   const failed = record.status === 'failed' || record.failedItems.count > 0;
   if (!failed) throw refuse(`it is ${record.status}, and the input of failed tasks only is kept`);
-  if (kept === undefined) throw refuse('its input was too large to keep, or had to make room (`history.inputBytes`)');
+  if (kept === undefined)
+    throw refuse(
+      'its input was too large to keep, had to make room (`history.inputBytes`), or was moved by `transfer`',
+    );
   const { input, items, planned = null, timeoutMs } = kept.work;
   if (items !== null && !isIndexed(items)) throw refuse('its items came from an iterator, which can be read only once');
   if (!onlyFailedItems) return { input, items, timeoutMs };

@@ -2,14 +2,18 @@ import { Serializer } from 'node:v8';
 import { exceedsBytes, whereUnclonable } from './cloneable.js';
 import { TreadleError } from './errors.js';
 import type { Chunk } from './lanes.js';
+import { givenIn } from './moving.js';
 import { INLINE_INPUT_BYTES } from './options.js';
 import type { PackedInput } from './protocol.js';
 import type { Task } from './task.js';
 
-/** A task's input as its chunks carry it: up to 16 KiB with each of them, more is serialised once and shared. */
-export function packInput(task: Task): PackedInput | TreadleError {
+/**
+ * A task's input as its chunks carry it: up to 16 KiB with each of them, more is serialised once and shared. Work in one
+ * piece has one chunk, to which it may move.
+ */
+export function packInput(task: Task, onePiece: boolean): PackedInput | TreadleError {
   const input = task.work?.input;
-  if (!exceedsBytes(input, INLINE_INPUT_BYTES)) return { value: input };
+  if (!exceedsBytes(input, INLINE_INPUT_BYTES) || (onePiece && givenIn(input).length > 0)) return { value: input };
   let bytes: Buffer;
   try {
     // Not v8.serialize(): that brings a Buffer back as a Buffer, where a message makes it a Uint8Array.

@@ -74,6 +74,8 @@ export class Task {
   attempt = 1;
   stopping: StopReason | null = null;
   startedAt: number | null = null;
+  /** What it works on was moved to a thread, all or a part: it can't be sent again. */
+  gaveAway = false;
   /** The final record, once there is one. */
   settled: SettledRecord | null = null;
   /** The whole end, result of any size included, for whoever holds the handle. */

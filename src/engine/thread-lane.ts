@@ -126,7 +126,7 @@ export class ThreadLane implements FlightLane {
     if (chunk.phase !== 'load') this.usedBy.add(chunk.type);
     thread.keepAlive(true);
     try {
-      thread.post(messageOf(chunk, flight.epoch));
+      thread.post(messageOf(chunk, flight.epoch), chunk.moves);
     } catch (error) {
       queueMicrotask(() => flight.unsendable(error));
     }

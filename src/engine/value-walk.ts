@@ -53,8 +53,8 @@ export function walk(value: unknown, visit: Visit, maxBarren: number = Infinity)
 }
 
 /** Whether {@link walk} goes into it. */
-export function isContainer(value: object): boolean {
-  if (types.isProxy(value)) return false;
+export function isContainer(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || types.isProxy(value)) return false;
   if (Array.isArray(value) || types.isMap(value) || types.isSet(value)) return true;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;

@@ -3,7 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import type { Clock } from './clock.js';
 import { deferred } from './deferred.js';
+import { postWith } from './moving.js';
 import type { FlightMessage, HelloMessage, HostMessage, StrayMessage, ThreadMessage, WorkerBoot } from './protocol.js';
+import type { Movable } from './transfer.js';
 
 const WORKER_FILE = fileURLToPath(new URL('./worker-entry.cjs', import.meta.url));
 const DISPOSE_TIMEOUT_MS = 1_000;
@@ -83,9 +85,9 @@ export class WorkerThread {
     });
   }
 
-  /** Sends it a chunk, or what else it should know. @throws what keeps the message from being cloned. */
-  post(message: HostMessage): void {
-    this.#port?.postMessage(message);
+  /** Sends it a chunk, with what of it moves, or what else it should know. @throws what keeps the message from being cloned. */
+  post(message: HostMessage, moves: readonly Movable[] = []): void {
+    postWith(moves, (transferList) => this.#port?.postMessage(message, transferList));
   }
 
   /** While it has work, the process stays alive for it. */

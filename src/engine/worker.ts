@@ -4,6 +4,7 @@
  */
 import { MessageChannel, parentPort, workerData } from 'node:worker_threads';
 import { ChunkRunner } from './chunk-runner.js';
+import { postMoving } from './moving.js';
 import { catchStrayErrors } from './stray-errors.js';
 import { lowerPriority } from './thread-priority.js';
 import type { HelloMessage, HostMessage, RetiredMessage, WorkerBoot } from './protocol.js';
@@ -15,7 +16,9 @@ lowerPriority((workerData as WorkerBoot).nice);
 // Piscina reads every message on the thread's parent port as a start-up message. On a port of its own, chunks, answers and
 // wake-ups keep their order, and cost half of what a run of a pool costs.
 const { port1: port, port2 } = new MessageChannel();
-const runner = new ChunkRunner(workerData as WorkerBoot, (message) => port.postMessage(message));
+const runner = new ChunkRunner(workerData as WorkerBoot, (message) =>
+  postMoving(message, (transferList) => port.postMessage(message, transferList)),
+);
 
 catchStrayErrors(runner.origins, (message) => host.postMessage(message));
 process.on('exit', () => runner.exit());
