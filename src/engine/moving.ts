@@ -50,10 +50,12 @@ export function postMoving(message: unknown, post: (transferList: readonly Movab
 
 /** Sends with a transfer list, and without it where Node refuses to give something away: it says so only when it is asked to. */
 export function postWith(moved: readonly Movable[], post: (transferList: readonly Movable[]) => void): void {
+  // One that is gone already would be sent, and nobody could read the message; without it in the list, sending fails.
+  const there = moved.filter((movable) => !types.isArrayBuffer(movable) || movable.byteLength > 0);
   try {
-    post(moved);
+    post(there);
   } catch (error) {
-    if (moved.length === 0) throw error;
+    if (there.length === 0) throw error;
     post([]);
   }
 }

@@ -108,6 +108,13 @@ describe('an input that was given to transfer', () => {
     expect(attempts[0]).toBe(5);
   });
 
+  it('is lost with an attempt that takes too long', async () => {
+    const tasks = await createManager();
+    const task = await tasks.submit('moving', { input: { waits: transfer(ones()) }, timeoutMs: 20 });
+    await expect(task.result()).rejects.toMatchObject({ code: 'TASK_TIMEOUT' });
+    expect(task.record.attempt).toBe(1);
+  });
+
   it('is lost with its thread', async () => {
     const tasks = await createManager();
     const task = await tasks.submit('moving', { input: { exits: transfer(ones()) } });
@@ -136,7 +143,7 @@ describe('items that were given to transfer', () => {
 
   it('are skipped at once where one fails', async () => {
     const tasks = await createManager();
-    const items = [ones(), new Float32Array(0), ones()];
+    const items = [ones(), new Float32Array(LENGTH).fill(Number.NaN), ones()];
     const task = await tasks.submit('items', { items: transfer(items) });
     expect(await task.result()).toEqual([LENGTH, undefined, LENGTH]);
     expect(task.record).toMatchObject({ status: 'completed', failedItems: { count: 1 } });
