@@ -72,8 +72,8 @@ describe('the thread of a pool', () => {
   });
 
   it.each([
-    ['process.exit()', { says: 0, then: 'exits' }, ['workerDestroy', 'exit 3']],
-    ['an uncaught error', { says: 0, then: 'crashes' }, ['workerDestroy', 'error: nobody caught this', 'exit 1']],
+    ['process.exit()', { says: 0, ends: 'exits' }, ['workerDestroy', 'exit 3']],
+    ['an uncaught error', { says: 0, ends: 'crashes' }, ['workerDestroy', 'error: nobody caught this', 'exit 1']],
   ] as const)(
     'that ends by %s is told of before it is gone, and no other takes its place',
     async (_, job, expected) => {
@@ -89,7 +89,7 @@ describe('the thread of a pool', () => {
   it('that is terminated while it works is told of when it has exited, without an error', async () => {
     const { pool: made, workers, order, thread, exited, say } = await started();
     const gate = new Gate();
-    say({ says: 0, then: 'waits', gate: gate.buffer });
+    say({ says: 0, ends: 'waits', gate: gate.buffer });
     await gate.arrived();
     void thread.terminate();
     expect(order).toEqual([]);
@@ -118,7 +118,7 @@ describe('the thread of a pool', () => {
   it('has exited when destroy() resolves, whatever it was at', async () => {
     const { pool: made, thread, order, say } = await started();
     const gate = new Gate();
-    say({ says: 0, then: 'waits', gate: gate.buffer });
+    say({ says: 0, ends: 'waits', gate: gate.buffer });
     await gate.arrived();
     await made.destroy();
     expect([thread.threadId, made.threads.length]).toEqual([-1, 0]);
@@ -129,9 +129,9 @@ describe('the thread of a pool', () => {
 describe('a message port', () => {
   it.each(['exits', 'crashes'] as const)(
     'holds what a thread had said that %s right afterwards, in order, until somebody reads it',
-    async (then) => {
+    async (ends) => {
       const { exited, drain, say } = await started();
-      say({ says: 5_000, then });
+      say({ says: 5_000, ends });
       await exited;
       expect(drain()).toEqual(numbers(5_000));
     },
@@ -140,7 +140,7 @@ describe('a message port', () => {
   it('holds what a thread had said that was terminated', async () => {
     const { thread, exited, drain, say } = await started();
     const gate = new Gate();
-    say({ says: 5_000, then: 'waits', gate: gate.buffer });
+    say({ says: 5_000, ends: 'waits', gate: gate.buffer });
     await gate.arrived();
     await thread.terminate();
     await exited;
@@ -153,7 +153,7 @@ describe('a message port', () => {
     // Its listener, like a lane's, is told of the exit before the port may have told of everything.
     const rest: unknown[] = [];
     thread.prependOnceListener('exit', () => rest.push(...drain()));
-    say({ says: 5_000, then: 'exits' });
+    say({ says: 5_000, ends: 'exits' });
     await exited;
     expect([...heard, ...rest]).toEqual(numbers(5_000));
     await turn();

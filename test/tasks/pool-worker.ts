@@ -4,8 +4,8 @@ import { Gate } from './gate.js';
 /** What the worker of the Piscina tests is to do. */
 export type PoolJob =
   /** Says so many numbers on its port, and then ends, or waits to be ended. */
-  | { readonly says: number; readonly then: 'exits' | 'crashes' }
-  | { readonly says: number; readonly then: 'waits'; readonly gate: SharedArrayBuffer }
+  | { readonly says: number; readonly ends: 'exits' | 'crashes' }
+  | { readonly says: number; readonly ends: 'waits'; readonly gate: SharedArrayBuffer }
   /** Says what of a few things it could say. */
   | { readonly tries: true };
 
@@ -20,7 +20,7 @@ parentPort?.postMessage({ port: port2 }, [port2]);
 function work(job: PoolJob): void {
   if ('tries' in job) return tries();
   for (let at = 0; at < job.says; at++) port.postMessage(at);
-  switch (job.then) {
+  switch (job.ends) {
     case 'exits':
       return process.exit(3);
     case 'crashes':
