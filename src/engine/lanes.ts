@@ -93,8 +93,8 @@ export interface Flight {
 export interface Lanes {
   /** How many lanes can take a chunk now. */
   free(): number;
-  /** Starts lanes that are not up yet, for so many chunks that wait. */
-  grow(chunks: number): void;
+  /** Starts lanes that are not up yet, for as many chunks as wait: that is asked only where there are such lanes. */
+  grow(waiting: () => number): void;
   /** Sends a chunk to a free lane, best to one that is warm for its type. */
   send(chunk: Chunk, events: FlightEvents): Flight;
   /** A task has settled: lanes drop what they keep of it, and threads that were its own. */

@@ -185,9 +185,9 @@ export class Scheduler {
   #giveTurns(): void {
     const { lanes } = this.#host;
     while (this.#ready.size > 0) {
+      if (lanes.free() === 0) return lanes.grow(this.#wanted);
       const run = this.#next();
       if (run === null) return;
-      if (lanes.free() === 0) return lanes.grow(this.#wanted());
       if (!run.launchNext() || run.wants === 0) this.#ready.delete(run);
     }
   }
@@ -203,11 +203,11 @@ export class Scheduler {
     return best;
   }
 
-  #wanted(): number {
+  readonly #wanted = (): number => {
     let wanted = 0;
-    for (const run of this.#ready) wanted += run.wants;
+    for (const run of this.#ready) if (!this.#paused || run.stopping) wanted += run.wants;
     return wanted;
-  }
+  };
 
   #leastReady(): number {
     let least = Infinity;

@@ -314,7 +314,8 @@ export class TaskManager<
    * Starts every thread and loads every task module on it, so that the first task is as quick as the second and a
    * module that is not what its type says is found now.
    *
-   * @throws TreadleError TASK_MODULE_FAILED, WORKER_EXITED, INVALID_ARGUMENT (a policy for items on a one-piece task), CLOSED.
+   * @throws TreadleError TASK_MODULE_FAILED, WORKER_EXITED, INVALID_ARGUMENT (a policy for items on a one-piece task, or the
+   *   reverse), CLOSED.
    */
   async ready(): Promise<void> {
     this.#refuseWhenClosed();
@@ -327,6 +328,9 @@ export class TaskManager<
       this.#refuseWhenClosed();
       if (outcome.kind === 'lost') throw errorOfLost(subject, outcome);
       type.shape = outcome.shape ?? type.shape;
+      if (type.shape?.kind === 'batch' && type.policy.pack) {
+        throw invalidArgument(`types.${type.name}.pack`, 'left out: the module works on items', true);
+      }
       if (type.shape?.kind === 'task' && type.policy.parallelism !== Infinity && type.policy.parallelism > 1) {
         throw invalidArgument(
           `types.${type.name}.parallelism`,

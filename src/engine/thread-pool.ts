@@ -50,9 +50,9 @@ export class ThreadPool implements Lanes {
     return this.#count('cold') > 0 ? 0 : this.#count('broken');
   }
 
-  grow(chunks: number): void {
+  grow(waiting: () => number): void {
     if (this.#count('cold') === 0) return;
-    let wanted = chunks - this.#count('booting');
+    let wanted = waiting() - this.#count('booting');
     for (const lane of this.#lanes) {
       // A lane that leaves counts until its thread is gone: never more threads than asked for.
       if (wanted <= 0 || this.live() >= this.#lanes.length) return;

@@ -86,8 +86,9 @@ export class WorkerThread {
   }
 
   /** Sends it a chunk, with what of it moves, or what else it should know. @throws what keeps the message from being cloned. */
-  post(message: HostMessage, moves: readonly Movable[] = []): void {
-    postWith(moves, (transferList) => this.#port?.postMessage(message, transferList));
+  post(message: HostMessage, moves?: readonly Movable[]): void {
+    if (moves === undefined) this.#port?.postMessage(message);
+    else postWith(moves, (transferList) => this.#port?.postMessage(message, transferList));
   }
 
   /** While it has work, the process stays alive for it. */

@@ -42,7 +42,11 @@ export async function submitTogether(
   tasks: PackManager,
   count: number,
   inputOf: (at: number) => Partial<Packed> = () => ({}),
-  optionsOf: (at: number) => { readonly priority?: number; readonly timeoutMs?: number; readonly expiresInMs?: number } = () => ({}),
+  optionsOf: (at: number) => {
+    readonly priority?: number;
+    readonly timeoutMs?: number;
+    readonly expiresInMs?: number;
+  } = () => ({}),
 ) {
   const tally = new Tally(count);
   tasks.pause();
@@ -56,9 +60,7 @@ export async function submitTogether(
 }
 
 /** Where each settled, once all have. */
-export function settledRecords(
-  handles: readonly { settled(): Promise<TaskRecord> }[],
-): Promise<readonly TaskRecord[]> {
+export function settledRecords(handles: readonly { settled(): Promise<TaskRecord> }[]): Promise<readonly TaskRecord[]> {
   return Promise.all(handles.map((handle) => handle.settled()));
 }
 

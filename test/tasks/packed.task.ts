@@ -8,7 +8,18 @@ export interface Packed {
   at: number;
   /** A {@link Tally}. */
   tally: SharedArrayBuffer;
-  act?: 'throw' | 'permanent' | 'exit' | 'crash' | 'oom' | 'unclonable' | 'spin' | 'chat' | 'awaits' | 'busy' | undefined;
+  act?:
+    | 'throw'
+    | 'permanent'
+    | 'exit'
+    | 'crash'
+    | 'oom'
+    | 'unclonable'
+    | 'spin'
+    | 'chat'
+    | 'awaits'
+    | 'busy'
+    | undefined;
   /** It acts the first time that it is begun, and just returns afterwards. */
   once?: boolean | undefined;
   /** Where it arrives and waits first; with `spin`, until when it spins and asks whether to stop. */
