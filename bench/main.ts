@@ -1,5 +1,6 @@
 import { type Arguments, DEFAULT_ROUNDS, USAGE, readArguments } from './arguments.js';
 import { ROWS } from './row-list.js';
+import { chartSvg } from './runner/chart-svg.js';
 import { conditionsNow } from './runner/conditions.js';
 import { writeDocumentation } from './runner/documentation.js';
 import { type RowResult, readResults, writeResults } from './runner/results-file.js';
@@ -20,6 +21,8 @@ async function main(args: Arguments): Promise<void> {
   for (const row of args.run ? wanted : []) {
     const result = await measure(row, args);
     process.stdout.write(`${terminalTable(row, result)}\n`);
+    // A chart that can't be drawn is to be known now, not when the page is written.
+    for (const chart of result.charts ?? []) chartSvg(chart, result.figures);
     // After each row, so that a run which ends early leaves what it has.
     if (args.json !== null) writeResults(args.json, result);
   }
