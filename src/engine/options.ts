@@ -22,10 +22,10 @@ export interface TaskManagerOptions<Types> {
     /** Memory limits of each thread, as `node:worker_threads` has them. @default none */
     resourceLimits?: ResourceLimits;
     /**
-     * How much lower the OS priority of worker threads is than the process's, so that the event loop gets a core first:
-     * what a thread adds to its nice value. Linux only; elsewhere threads have the priority of the process. Threads that
-     * native code starts on them inherit it. Only work of the same session or cgroup goes first. Integer from 0 to 19.
-     * @default 10: less delay of the host than 5, while the threads still get a tenth of a core that others saturate
+     * How much is added to the nice value of worker threads, so that the event loop gets a core before them. Integer from
+     * 0 to 19. Linux only: elsewhere, and where a sandbox forbids it, threads have the priority of the process. Threads
+     * that native code starts on them inherit it.
+     * @default 10: lower delays the event loop more; higher starves the threads where other processes saturate the cores
      */
     nice?: number;
     /** When a thread is replaced by a new one, for the sake of code that leaks. @default never */
