@@ -179,10 +179,9 @@ function checkResourceLimits(limits: ResourceLimits | undefined): ResourceLimits
 
 const MAX_NICE = 19;
 
-function niceness(value: unknown): number {
-  const nice = integer('threads.nice', value, 0, 10);
-  if (nice > MAX_NICE) throw invalidArgument('threads.nice', `an integer from 0 to ${MAX_NICE}`, value);
-  return nice;
+function niceness(value: unknown = 10): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_NICE) return value as number;
+  throw invalidArgument('threads.nice', `an integer from 0 to ${MAX_NICE}`, value);
 }
 
 function resolveRecycle(recycle: { afterTasks?: number; heapMb?: number } = {}): RecycleLimits {
