@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TaskManager, range, taskModule, taskType } from 'treadle';
 import { medianFigure } from '../runner/figures.js';
+import { collectGarbage } from '../runner/garbage.js';
 import { type Measure, interleave } from '../runner/interleave.js';
 import { PauseWatch } from '../runner/pause-watch.js';
-import type { Effort, Measured, Row } from '../runner/row.js';
+import type { Effort, Goal, Measured, Row } from '../runner/row.js';
 import { THREADS, builtModule, defaultPiscina } from '../runner/threads.js';
 import { VECTOR_LENGTH, numberAt } from '../tasks/numbers.js';
 import type oneArray from '../tasks/one-array.task.js';
@@ -27,8 +28,9 @@ export const returnedVectors: Row = {
 chunk, returned as they are or through \`transfer\`. Piscina returns one array, or ${PISCINA_ROWS} rows a \`run\`, with and without \`move\`. The
 figure is the longest pause of the main thread, from the submission until ${AFTER_MS} ms after the last result: of a timer that is due each
 millisecond or between two turns of a \`setImmediate\` loop, whichever is longer. Every number is checked when the watch is over. Beside: the
-same while the process idles, and while the threads make the numbers and return none of them. Part of a pause is V8's own: 100 MB more
-make it collect garbage at once.`,
+same while the process idles, and while the threads make the numbers and return none of them. "At work" is the longest time between two
+turns without what the main thread waited for one of the two cores, which the threads keep busy. Part of a pause is V8's own: so much more memory
+makes it collect garbage at once.`,
   shortfall: '',
   run,
 };
@@ -60,44 +62,64 @@ async function run({ rounds }: Effort): Promise<Measured> {
       await Promise.all(froms.map((from) => pool.run({ from, count, moves }, { name })))
     ).flat() as Float32Array[];
   };
-  const contestants: Record<string, Measure> = {
-    'one array, Treadle': paused(() => one('array')),
-    'one array, Treadle, transfer': paused(() => one('transfer')),
-    'one array, Piscina': paused(() => piscina('block', ROWS, false)),
-    'one array, Piscina, move': paused(() => piscina('block', ROWS, true)),
-    'vectors, Treadle, each': paused(async () => (await manager.submit('each', { items: range(0, ROWS) })).result()),
-    'vectors, Treadle, run': paused(() => rows('own')),
-    'vectors, Piscina': paused(() => piscina('vectors', PISCINA_ROWS, false)),
-    'vectors, Piscina, move': paused(() => piscina('vectors', PISCINA_ROWS, true)),
-    'blocks, Treadle': paused(() => rows('block')),
-    'blocks, Treadle, transfer': paused(() => rows('given block')),
-    'blocks, Piscina': paused(() => piscina('block', PISCINA_ROWS, false)),
-    'blocks, Piscina, move': paused(() => piscina('block', PISCINA_ROWS, true)),
-    idle: paused(() => sleep(200)),
-    'nothing of it returned': paused(async () => {
+  const watched: Record<string, Watched> = {
+    'one array, Treadle': new Watched(() => one('array')),
+    'one array, Treadle, transfer': new Watched(() => one('transfer')),
+    'one array, Piscina': new Watched(() => piscina('block', ROWS, false)),
+    'one array, Piscina, move': new Watched(() => piscina('block', ROWS, true)),
+    'vectors, Treadle, each': new Watched(async () =>
+      (await manager.submit('each', { items: range(0, ROWS) })).result(),
+    ),
+    'vectors, Treadle, run': new Watched(() => rows('own')),
+    'vectors, Piscina': new Watched(() => piscina('vectors', PISCINA_ROWS, false)),
+    'vectors, Piscina, move': new Watched(() => piscina('vectors', PISCINA_ROWS, true)),
+    'blocks, Treadle': new Watched(() => rows('block')),
+    'blocks, Treadle, transfer': new Watched(() => rows('given block')),
+    'blocks, Piscina': new Watched(() => piscina('block', PISCINA_ROWS, false)),
+    'blocks, Piscina, move': new Watched(() => piscina('block', PISCINA_ROWS, true)),
+    'nothing of it returned': new Watched(async () => {
       const task = await manager.submit('one_array', { input: { count: NUMBERS, returns: 'count' } });
       assert.equal(await task.result(), NUMBERS);
     }),
+    idle: new Watched(() => sleep(200)),
   };
-  const pausesMs = await interleave(contestants, rounds);
+  const measures = Object.entries(watched).map(([name, { measure }]): [string, Measure] => [name, measure]);
+  const pausesMs = await interleave(Object.fromEntries(measures), rounds);
+  const goalOf = (name: string): Goal | null => (name.includes('Treadle') ? GOAL : null);
   return {
     config: { threads: THREADS, vectors: ROWS, 'numbers in a vector': VECTOR_LENGTH, MB: (NUMBERS * 4) / 1e6 },
-    figures: Object.entries(pausesMs).map(([name, samples]) =>
-      medianFigure(name, 'ms', samples, name.includes('Treadle') ? GOAL : null),
-    ),
+    figures: [
+      ...Object.entries(pausesMs).map(([name, samples]) => medianFigure(name, 'ms', samples, goalOf(name))),
+      ...Object.entries(watched)
+        .filter(([, { atWorkMs }]) => atWorkMs.length > 0)
+        .map(([name, { atWorkMs }]) => medianFigure(`${name}: at work`, 'ms', atWorkMs)),
+    ],
   };
 }
 
-/** The longest pause while `work` goes on. */
-function paused(work: () => Promise<Returned | void>): Measure {
-  return async () => {
-    // What the contestant before left behind is checked and dropped; its memory is not this one's matter.
+/** What is watched again and again. */
+class Watched {
+  /** The longest pauses without what the main thread waited for a core, but for the first watch, which warms up. */
+  readonly atWorkMs: number[] = [];
+  readonly #work: () => Promise<Returned | void>;
+  #warm = false;
+
+  constructor(work: () => Promise<Returned | void>) {
+    this.#work = work;
+  }
+
+  /** The longest pause of one watch. Milliseconds. */
+  readonly measure = async (): Promise<number> => {
+    // What the contestant before has left behind is not this one's matter.
+    collectGarbage();
     await sleep(AFTER_MS);
     const watch = new PauseWatch();
-    const returned = await work();
+    const returned = await this.#work();
     await sleep(AFTER_MS);
-    const longestMs = watch.end();
+    const { longestMs, longestAtWorkMs } = watch.end();
     if (returned !== undefined) check(returned);
+    if (this.#warm && longestAtWorkMs !== null) this.atWorkMs.push(longestAtWorkMs);
+    this.#warm = true;
     return longestMs;
   };
 }
