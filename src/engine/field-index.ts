@@ -12,6 +12,10 @@ export type FieldValues = { readonly [Field in FilterField]?: string | null };
 export class FieldIndex<T extends Ordered> {
   readonly #fields: readonly FilterField[];
   readonly #trees = new Map<string, StatusTree<T>>();
+  /** The order of the last value that was added; it has all up to there. */
+  reached = -1;
+  /** It has them all. */
+  complete = false;
 
   constructor(fields: readonly FilterField[]) {
     this.#fields = fields;
@@ -22,8 +26,9 @@ export class FieldIndex<T extends Ordered> {
     return this.#trees.get(this.#keyOf(filter) ?? '');
   }
 
-  /** Null, and nothing happens, for one that lacks a field. */
+  /** They must come in their order. Null for one that lacks a field: it is not in it. */
   add(value: T, fields: FieldValues, status: StatusNumber): Place<T> | null {
+    this.reached = value.order;
     const key = this.#keyOf(fields);
     if (key === null) return null;
     let tree = this.#trees.get(key);

@@ -34,7 +34,7 @@ const DEFAULT_LIST = 50;
 
 /** All tasks that are known, live or settled, and every way to find them. */
 export class Records {
-  readonly #index = new TaskIndex();
+  readonly #index: TaskIndex;
   readonly #groups = new Groups();
   readonly #duplicates = new Duplicates();
   readonly #inputs: KeptInputs;
@@ -46,7 +46,9 @@ export class Records {
     options: HistoryOptions & { readonly inputBytes: number },
     clock: Clock,
     recordOf: (task: Task) => TaskRecord,
+    index: TaskIndex = new TaskIndex(),
   ) {
+    this.#index = index;
     this.#recordOf = recordOf;
     this.#inputs = new KeptInputs(options.inputBytes);
     this.#history = new History(options, clock, ({ id }) => this.#forget(id));

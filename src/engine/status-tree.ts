@@ -71,9 +71,15 @@ export class StatusTree<T extends Ordered> {
     let node = this.#root;
     for (;;) {
       const at = lastBefore(node, before);
-      if (node.nodes === null || at < 0) return nearest(node, at + 1, status);
+      if (node.nodes === null || at < 0) return lastFrom(node, at + 1, status);
       node = node.nodes[at] as Node<T>;
     }
+  }
+
+  /** The oldest, of any status, whose order is above `after`; null where there is none. */
+  oldest(after: number): Place<T> | null {
+    const place = this.newest(after + 1, ANY_STATUS);
+    return place === null ? nextFrom(this.#root, -1) : newerThan(place);
   }
 
   #leafFor(order: number): Node<T> {
@@ -116,7 +122,12 @@ export class StatusTree<T extends Ordered> {
 
 /** The next older one of a status; null where there is none. */
 export function olderThan<T extends Ordered>(place: Place<T>, status: StatusNumber): Place<T> | null {
-  return nearest(place.leaf, place.at, status);
+  return lastFrom(place.leaf, place.at, status);
+}
+
+/** The next newer one of any status; null where there is none. */
+export function newerThan<T extends Ordered>(place: Place<T>): Place<T> | null {
+  return nextFrom(place.leaf, place.at);
 }
 
 export function changeStatus<T extends Ordered>({ leaf, at }: Place<T>, from: StatusNumber, to: StatusNumber): void {
@@ -132,7 +143,7 @@ export function removeFrom<T extends Ordered>({ leaf, at }: Place<T>, status: St
 }
 
 /** The last of a status to the left of child `at` of a node. */
-function nearest<T extends Ordered>(node: Node<T>, at: number, status: StatusNumber): Place<T> | null {
+function lastFrom<T extends Ordered>(node: Node<T>, at: number, status: StatusNumber): Place<T> | null {
   let mask = below(node, at, status);
   while (mask === 0) {
     if (node.parent === null) return null;
@@ -145,6 +156,26 @@ function nearest<T extends Ordered>(node: Node<T>, at: number, status: StatusNum
     node = node.nodes[last] as Node<T>;
     mask = node.masks[status] as number;
   }
+}
+
+/** The first to the right of child `at` of a node. */
+function nextFrom<T extends Ordered>(node: Node<T>, at: number): Place<T> | null {
+  let mask = above(node, at);
+  while (mask === 0) {
+    if (node.parent === null) return null;
+    ({ at, parent: node } = node);
+    mask = above(node, at);
+  }
+  for (;;) {
+    const first = highest(mask & -mask);
+    if (node.nodes === null) return node.places[first] as Place<T>;
+    node = node.nodes[first] as Node<T>;
+    mask = node.masks[ANY_STATUS] as number;
+  }
+}
+
+function above<T extends Ordered>({ masks }: Node<T>, at: number): number {
+  return at === WIDTH - 1 ? 0 : (masks[ANY_STATUS] as number) & (-1 << (at + 1));
 }
 
 function below<T extends Ordered>({ masks }: Node<T>, at: number, status: StatusNumber): number {

@@ -8,6 +8,7 @@ import {
   type StatusNumber,
   StatusTree,
   changeStatus,
+  newerThan,
   olderThan,
   removeFrom,
 } from './status-tree.js';
@@ -55,22 +56,31 @@ export class IndexEntry implements Ordered {
   }
 }
 
+// So many tasks are looked at without more ado, some 20 µs: where a page is found by then, it needs no index.
+const FREE_LOOKS = 1_000;
+// An index is made in so many calls, so that none of them takes long; of a few tasks in fewer.
+const CALLS_FOR_INDEX = 16;
+const LEAST_INDEXED = 2_000;
+
 /**
  * Every known task by id, and in the order of submission, over all three stores.
  *
- * A page costs what is on it, whatever else is known: the tree of all tasks knows their statuses, and for each set
- * of fields that somebody has filtered by there is an index. That is made when it is asked for the first time (a fraction
- * of a microsecond for each known task) and kept up from then on, so that nobody pays for what is never asked.
+ * A page costs what is on it, whatever else is known: the tree of all tasks knows their statuses, and each set of fields
+ * that somebody filters by, and that few tasks match, gets an index. Nobody pays for what is not asked. Until the index
+ * is complete, after a few such calls, one task after another is looked at.
  */
 export class TaskIndex {
   readonly #entries = new Map<string, IndexEntry>();
   readonly #all = new StatusTree<IndexEntry>();
   readonly #indexes: FieldIndex<IndexEntry>[] = [];
   readonly #indexOf = new Map<string, FieldIndex<IndexEntry>>();
+  readonly #freeLooks: number;
+  readonly #leastIndexed: number;
   #order = 0;
 
-  get size(): number {
-    return this.#entries.size;
+  constructor(freeLooks: number = FREE_LOOKS, leastIndexed: number = LEAST_INDEXED) {
+    this.#freeLooks = freeLooks;
+    this.#leastIndexed = leastIndexed;
   }
 
   has(id: string): boolean {
@@ -86,7 +96,10 @@ export class TaskIndex {
     this.#entries.set(task.id, entry);
     entry.place = this.#all.add(entry, entry.status);
     if (this.#indexes.length > 0) {
-      entry.fieldPlaces = this.#indexes.map((index) => index.add(entry, task.identity, entry.status));
+      entry.fieldPlaces = this.#indexes.map((index) =>
+        // One that is not complete comes to it.
+        index.complete ? index.add(entry, task.identity, entry.status) : null,
+      );
     }
     return entry;
   }
@@ -104,36 +117,49 @@ export class TaskIndex {
     const { identity, place, fieldPlaces, status } = entry;
     this.#entries.delete(identity.id);
     if (place !== null) removeFrom(place, status);
-    for (const [at, index] of this.#indexes.entries()) {
-      const inIndex = fieldPlaces[at] ?? null;
-      if (inIndex !== null) index.remove(inIndex, identity, status);
+    for (const [at, inIndex] of fieldPlaces.entries()) {
+      if (inIndex !== null) this.#indexes[at]?.remove(inIndex, identity, status);
     }
   }
 
   /** At most `max` tasks that match, newest first, from the one after the order `before` on. */
   find(filter: TaskFilter, before: number, max: number): IndexEntry[] {
     const status = filter.status === undefined ? ANY_STATUS : STATUS_NUMBERS[filter.status];
+    const fields = FILTER_FIELDS.filter((field) => filter[field] !== undefined);
+    const index = this.#indexOf.get(fields.join());
+    const complete = index?.complete === true;
+    const tree = complete ? index.tree(filter) : this.#all;
     const found: IndexEntry[] = [];
-    let place = this.#tree(filter)?.newest(before, status) ?? null;
-    for (; place !== null && found.length < max; place = olderThan(place, status)) found.push(place.value);
+    let looks = 0;
+    let place = tree?.newest(before, status) ?? null;
+    for (; place !== null && found.length < max; place = olderThan(place, status)) {
+      const { value } = place;
+      looks++;
+      if (complete || fields.every((field) => value.identity[field] === filter[field])) found.push(value);
+    }
+    if (!complete && looks > this.#freeLooks) this.#makeIndex(fields);
     return found;
   }
 
-  #tree(filter: TaskFilter): StatusTree<IndexEntry> | undefined {
-    const fields = FILTER_FIELDS.filter((field) => filter[field] !== undefined);
-    if (fields.length === 0) return this.#all;
-    const index = this.#indexOf.get(fields.join()) ?? this.#makeIndex(fields);
-    return index.tree(filter);
-  }
-
-  #makeIndex(fields: readonly FilterField[]): FieldIndex<IndexEntry> {
-    const index = new FieldIndex<IndexEntry>(fields);
-    this.#indexOf.set(fields.join(), index);
-    this.#indexes.push(index);
-    // A map keeps the order in which its entries came.
-    for (const entry of this.#entries.values()) {
-      entry.fieldPlaces = [...entry.fieldPlaces, index.add(entry, entry.identity, entry.status)];
+  /** Begins an index, or goes on with it. */
+  #makeIndex(fields: readonly FilterField[]): void {
+    const name = fields.join();
+    let index = this.#indexOf.get(name);
+    if (index === undefined) {
+      index = new FieldIndex<IndexEntry>(fields);
+      this.#indexOf.set(name, index);
+      this.#indexes.push(index);
     }
-    return index;
+    const at = this.#indexes.indexOf(index);
+    let left = Math.max(this.#leastIndexed, this.#entries.size / CALLS_FOR_INDEX);
+    let place = this.#all.oldest(index.reached);
+    for (; place !== null && left > 0; place = newerThan(place)) {
+      const entry = place.value;
+      const places = this.#indexes.map((_, other) => entry.fieldPlaces[other] ?? null);
+      places[at] = index.add(entry, entry.identity, entry.status);
+      entry.fieldPlaces = places;
+      left--;
+    }
+    index.complete = place === null;
   }
 }

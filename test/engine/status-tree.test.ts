@@ -5,6 +5,7 @@ import {
   type Place,
   StatusTree,
   changeStatus,
+  newerThan,
   olderThan,
   removeFrom,
 } from '../../dist/engine/status-tree.js';
@@ -50,6 +51,12 @@ class Both {
     return found;
   }
 
+  walkUp(after: number): number[] {
+    const found: number[] = [];
+    for (let place = this.tree.oldest(after); place !== null; place = newerThan(place)) found.push(place.value.order);
+    return found;
+  }
+
   expected(before: number, status: number): number[] {
     return this.values
       .filter((value) => value.order < before && (status === ANY_STATUS || value.status === status))
@@ -86,7 +93,10 @@ describe('a status tree', () => {
             for (let wanted = 0; wanted <= ANY_STATUS; wanted++) {
               expect(both.walk(before, wanted)).toEqual(both.expected(before, wanted));
             }
+            const newer = both.values.map(({ order }) => order).filter((order) => order > before);
+            expect(both.walkUp(before)).toEqual(newer);
           }
+          expect(both.walkUp(-1)).toEqual(both.values.map(({ order }) => order));
         }
       },
     );
