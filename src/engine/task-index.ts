@@ -137,7 +137,7 @@ export class TaskIndex {
       looks++;
       if (complete || fields.every((field) => value.identity[field] === filter[field])) found.push(value);
     }
-    if (!complete && looks > this.#freeLooks) this.#makeIndex(fields);
+    if (!complete && fields.length > 0 && looks > this.#freeLooks) this.#makeIndex(fields);
     return found;
   }
 
