@@ -1,15 +1,10 @@
 import * as fc from 'fast-check';
 import { TreadleError } from 'treadle';
 import { describe, expect, it } from 'vitest';
-import { type ChunkOptions, resolveChunkOptions } from '../../dist/engine/chunk.js';
-import { ChunkQueue } from '../../dist/engine/chunk-queue.js';
-import { type Cut, itemSource } from '../../dist/engine/item-source.js';
-import { ItemWork } from '../../dist/engine/item-work.js';
+import type { Cut } from '../../dist/engine/item-source.js';
 import type { Chunk } from '../../dist/engine/lanes.js';
 import type { ItemFailure } from '../../dist/engine/protocol.js';
-import { Retries } from '../../dist/engine/retry-policy.js';
-import { Task } from '../../dist/engine/task.js';
-import { ManualClock } from '../support/manual-clock.js';
+import { chunkOf, workOn } from '../support/item-work-bench.js';
 
 interface Given {
   readonly kinds: readonly ('fine' | 'throws' | 'permanent' | 'flaky' | 'kills')[];
@@ -33,44 +28,6 @@ const given: fc.Arbitrary<Given> = fc.record({
   boxes: fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 5 }),
   each: fc.boolean(),
 });
-
-const LIKE_ALL = {
-  taskIds: ['task'],
-  inputs: [undefined],
-  type: 0,
-  phase: 'run',
-  attempt: 1,
-  failures: 0,
-  resends: 0,
-  describe: false,
-  boxMs: 50,
-  fresh: false,
-  killable: true,
-} as const;
-
-/** The work of a task on items, and what it needs around it. */
-function workOn(
-  items: readonly unknown[],
-  policy: { chunk?: ChunkOptions; skips?: boolean; retries?: number; delayMs?: number },
-) {
-  const clock = new ManualClock();
-  const identity = { id: 'task', type: 'type', resourceId: null, group: null, owner: null, meta: null };
-  const task = new Task(identity, { input: undefined, items: null }, 0, clock, { onTransition: () => {} });
-  const again = new ChunkQueue(clock, () => {});
-  const budget = new Retries(
-    { retries: policy.retries ?? 0, retryDelay: () => policy.delayMs ?? 0 },
-    () => 0,
-    () => {},
-  );
-  const resolved = { chunk: resolveChunkOptions(policy.chunk), skipsItems: policy.skips ?? false };
-  const source = itemSource(items, { onReady: () => {}, onError: () => {} });
-  const work = new ItemWork(source, task, resolved as ConstructorParameters<typeof ItemWork>[2], again, budget);
-  return { work, task, again, clock };
-}
-
-function chunkOf(cut: Cut): Chunk {
-  return { ...LIKE_ALL, ...cut };
-}
 
 /** Works items off on a thread that is made up: each item fails as its kind says, `flaky` ones the first time only. */
 function workOff({ kinds, retries, skips, min, delayMs, boxes, each }: Given) {
