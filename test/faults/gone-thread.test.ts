@@ -24,6 +24,7 @@ async function upPool() {
     recycle: { afterTasks: Infinity, heapMb: Infinity },
     types: [{ name: 'fault', url: builtTask('fault').href, data: undefined, skipsItems: false }],
     unkillable: new Set(),
+    narrow: new Set(),
     clock: systemClock,
     onStray: () => {},
     onChange: () => changed(),
