@@ -20,7 +20,7 @@ it('gives each chunk out once, not before its time, first those that were due fi
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const clock = new ManualClock(0);
       let told = 0;
-      const queue = new ChunkQueue(clock, () => told++);
+      const queue = new ChunkQueue(clock, { onDue: () => void told++ });
       let waiting: { readonly at: number; readonly from: number }[] = [];
       let due: number[] = [];
       let expectTold = 0;
@@ -56,7 +56,7 @@ it('gives each chunk out once, not before its time, first those that were due fi
 it('tells of a chunk that is due when it can be taken already', () => {
   const clock = new ManualClock(0);
   const taken: unknown[] = [];
-  const queue = new ChunkQueue(clock, () => taken.push(queue.take()?.from, queue.size));
+  const queue = new ChunkQueue(clock, { onDue: () => void taken.push(queue.take()?.from, queue.size) });
   queue.add(chunk(7), 10);
   clock.advance(10);
   expect(taken).toEqual([7, 0]);

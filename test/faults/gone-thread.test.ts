@@ -9,6 +9,16 @@ import { builtTask } from '../support/test-manager.js';
 import type { Fault } from '../tasks/fault.task.js';
 import { Gate } from '../tasks/gate.js';
 
+/** Hears how a flight ended. */
+class Heard extends LoneOutcome {
+  readonly onWhole: (outcome: Outcome) => void;
+
+  constructor(onWhole: (outcome: Outcome) => void) {
+    super();
+    this.onWhole = onWhole;
+  }
+}
+
 /** A pool with one thread that is up, and the thread. */
 async function upPool() {
   const workers: Worker[] = [];
@@ -38,7 +48,7 @@ async function upPool() {
   const send = (input: Fault): { flight: Flight; outcome: Promise<Outcome> } => {
     let flight!: Flight;
     const outcome = new Promise<Outcome>((resolve) => {
-      flight = pool.send(chunkOf(input), new LoneOutcome(resolve));
+      flight = pool.send(chunkOf(input), new Heard(resolve));
     });
     return { flight, outcome };
   };

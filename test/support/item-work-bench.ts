@@ -30,7 +30,7 @@ export function workOn(
   const clock = new ManualClock();
   const identity = { id: 'task', type: 'type', resourceId: null, group: null, owner: null, meta: null };
   const task = new Task(identity, { input: undefined, items: null }, 0, clock, { onTransition: () => {} });
-  const again = new ChunkQueue(clock, () => {});
+  const again = new ChunkQueue(clock, { onDue: () => {} });
   const budget = new Retries(
     { retries: policy.retries ?? 0, retryDelay: () => policy.delayMs ?? 0 },
     () => 0,
@@ -42,7 +42,6 @@ export function workOn(
   return { work, task, again, clock };
 }
 
-/** A chunk that is sent for the first time. */
 const LIKE_ALL = {
   taskIds: ['task'],
   inputs: [undefined],
@@ -57,6 +56,7 @@ const LIKE_ALL = {
   killable: true,
 } as const;
 
+/** A chunk that is sent for the first time. */
 export function chunkOf(cut: Cut): Chunk {
   return { ...LIKE_ALL, ...cut };
 }
