@@ -22,6 +22,11 @@ export class Breaker {
   #probing = false;
   #last: TreadleError | null = null;
 
+  /** Attempts have to ask before they begin. */
+  get isOpen(): boolean {
+    return this.#openUntilMs !== -Infinity;
+  }
+
   /** How a chunk of the type ended. */
   heard(task: FailedSubject, outcome: Outcome, nowMs: number): void {
     if (outcome.kind === 'lost') {

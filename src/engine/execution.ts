@@ -41,6 +41,7 @@ const MAX_RESENDS = 3;
 export class Execution implements Run, TaskFlightEvents, ChunkQueueEvents {
   readonly task: Task;
   onOver: () => void = () => {};
+  readonly gathers = false;
   usedMs = 0;
   readonly #host: ExecutionHost;
   readonly #flights: TaskFlights;

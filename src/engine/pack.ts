@@ -30,6 +30,8 @@ export interface PackHost {
 
 // A task that takes longer than this is no company for others.
 const OVERRUN_MS = 50;
+// How long a host listens that has heard nothing, and may only have been held up itself.
+const LISTEN_MS = 1;
 const MAX_INPUT_BYTES = 16 * INLINE_INPUT_BYTES;
 
 /** Whether a task may share a chunk with others. */
@@ -37,8 +39,10 @@ export function isPackable(task: Task, type: ResolvedTaskType): boolean {
   return isSmall(task, type) && inputBytes(task) < Infinity;
 }
 
-function isSmall({ work, alone, attempt }: Task, { policy, shape }: ResolvedTaskType): boolean {
-  return policy.pack && shape?.kind === 'task' && !alone && attempt === 1 && work?.items === null;
+function isSmall({ work, alone, attempt }: Task, { policy, shape, breaker }: ResolvedTaskType): boolean {
+  if (!policy.pack || shape?.kind !== 'task' || alone) return false;
+  // While threads are kept from the type, each of its tasks has to ask.
+  return attempt === 1 && work?.items === null && !breaker.isOpen;
 }
 
 /** Roughly; Infinity for one that is not sent with others. */
@@ -71,6 +75,8 @@ export class Pack implements Run, FlightEvents {
   /** For how long nothing may be heard. Milliseconds. */
   #patienceMs = OVERRUN_MS;
   #stopWatch: StopTimer | null = null;
+  /** The place of the task that was seen at work. It is the only one that is running, until something is heard of it. */
+  #seen = -1;
   /** The task that was set apart, its place, and who is told of it. */
   #apart: Execution | null = null;
   #apartMember = -1;
@@ -83,8 +89,12 @@ export class Pack implements Run, FlightEvents {
     this.#tasks = [first];
   }
 
+  get gathers(): boolean {
+    return !this.#sent;
+  }
+
   get wants(): number {
-    return this.#sent ? 0 : 1;
+    return this.#sent ? 0 : Math.min(1 + this.#host.waiting(this.type), this.#host.threads());
   }
 
   *tasks(): Generator<Task, void, undefined> {
@@ -131,7 +141,7 @@ export class Pack implements Run, FlightEvents {
     for (const { id, work } of this.tasks()) {
       taskIds.push(id);
       inputs.push(work?.input);
-      this.#patienceMs = Math.min(this.#patienceMs, work?.timeoutMs ?? Infinity);
+      this.#patienceMs = Math.min(this.#patienceMs, work?.timeoutMs ?? this.#type.policy.timeoutMs);
     }
     return {
       taskIds,
@@ -150,11 +160,11 @@ export class Pack implements Run, FlightEvents {
     };
   }
 
-  #watch(): void {
-    this.#setApartWhenSilent();
-    if (this.#apart !== null) return;
-    const restMs = Math.max(1, this.#patienceMs - this.#silentForMs());
-    this.#stopWatch = this.#host.clock.after(restMs, () => this.#watch());
+  /** Sets a task apart when nothing was heard for long. */
+  #watch(wasSilent = false): void {
+    const restMs = this.#patienceMs - this.#silentForMs();
+    if (restMs <= 0 && wasSilent) return this.#setApart();
+    this.#stopWatch = this.#host.clock.after(Math.max(LISTEN_MS, restMs), () => this.#watch(restMs <= 0));
   }
 
   #silentForMs(): number {
@@ -195,16 +205,16 @@ export class Pack implements Run, FlightEvents {
     this.#stopWatch?.();
     this.#flight = null;
     this.#type.packSize.record(ms, this.#returned);
-    this.#giveBack(-1);
+    this.#giveBack();
     this.#apartEvents?.onLeft(ms, null);
     if (this.#apart === null) this.onOver();
   }
 
-  /** All but one go back to the queue. */
-  #giveBack(except: number): void {
+  /** All go back to the queue. */
+  #giveBack(): void {
     const others: Task[] = [];
     for (const [member, task] of this.#tasks.entries()) {
-      if (task === null || member === except) continue;
+      if (task === null) continue;
       this.#tasks[member] = null;
       others.push(task);
     }
@@ -220,19 +230,19 @@ export class Pack implements Run, FlightEvents {
     return member;
   }
 
-  #setApartWhenSilent(): void {
-    if (this.#silentForMs() >= this.#patienceMs && this.#present() >= 0) this.#setApart();
-  }
-
-  /** The task that the lane is at goes on alone; all others go back, to run elsewhere. */
+  /**
+   * The task that the lane is at goes on alone, or that it would come to first; all others go back, to run elsewhere. Where
+   * the lane does not even begin, because a module takes long to load, one is enough to wait for that, and to end it.
+   */
   #setApart(): void {
     const flight = this.#flight;
     if (flight === null || this.#apart !== null) return;
+    this.#stopWatch?.();
+    const first = this.#tasks.findIndex((task) => task !== null && !task.alone);
     // From the last one on, so that the first that can't be taken back is the one that the lane is at.
     let member = this.#tasks.length - 1;
-    while (member >= 0 && (this.#tasks[member] === null || flight.takeBack(member))) member--;
+    while (member > first && (this.#tasks[member]?.alone !== false || flight.takeBack(member))) member--;
     const present = this.#tasks[member] ?? null;
-    this.#stopWatch?.();
     if (present !== null) {
       this.#tasks[member] = null;
       this.#apart = this.#host.execute(present);
@@ -241,8 +251,9 @@ export class Pack implements Run, FlightEvents {
       present.run = this.#apart;
       this.#apart.onOver = () => this.onOver();
     }
-    this.#giveBack(-1);
-    present?.transition('running', this.#silentForMs());
+    this.#giveBack();
+    // Who heard of those may have asked it to stop.
+    if (present?.stopping === null) present.transition('running', this.#silentForMs());
   }
 
   cancel(task: Task): void {
@@ -266,7 +277,10 @@ export class Pack implements Run, FlightEvents {
     if (!waits) {
       // Nobody is told of it, should the flight be over with this.
       this.#tasks[member] = null;
-      if (this.#flight?.takeBack(member) === true) return true;
+      if (this.#flight?.takeBack(member) === true) {
+        this.#dismiss(this.#type.policy.cancelGraceMs);
+        return true;
+      }
       this.#tasks[member] = task;
       return false;
     }
@@ -278,22 +292,37 @@ export class Pack implements Run, FlightEvents {
     return true;
   }
 
+  /** Ends a lane that nobody needs any more, where it does not leave by itself: it may hang in the module. */
+  #dismiss(graceMs: number): void {
+    if (this.#flight === null || this.#apart !== null || this.#tasks.some((task) => task !== null)) return;
+    this.#stopWatch?.();
+    if (this.#type.policy.killable) this.#stopWatch = this.#host.clock.after(graceMs, () => this.#flight?.kill());
+  }
+
   interrupt(): void {
     this.#setApart();
     this.#apart?.interrupt();
-    for (const task of [...this.tasks()]) this.cancel(task);
+    for (const task of this.#tasks) if (task !== null) this.cancel(task);
+    this.#dismiss(0);
   }
 
   sample(): void {
     this.#apart?.sample();
+    const flight = this.#flight;
+    if (flight === null || this.#apart !== null) return;
+    if (this.#stopWatch === null && this.#silentForMs() >= this.#patienceMs) this.#watch();
     const member = this.#present();
     const task = this.#tasks[member] ?? null;
     if (task === null) return;
-    task.transition('running', this.#silentForMs());
-    const { done = 0, total = 0 } = this.#flight?.sample() ?? {};
+    // The one that was seen before may be over, but that was not heard yet.
+    if ((this.#tasks[this.#seen] ?? null) === null) {
+      this.#seen = member;
+      task.transition('running', this.#silentForMs());
+    }
+    if (this.#seen !== member) return;
+    const { done, total } = flight.sample();
     if (total > 0) task.progress.setTotal(total);
     if (done > 0) task.progress.sample(done, this.#host.clock.monotonic());
-    this.#setApartWhenSilent();
   }
 
   get silentMs(): number {

@@ -15,6 +15,8 @@ export interface Run {
   /** True when what is left is short and ends a task: it goes before all other chunks. */
   readonly urgent: boolean;
   readonly stopping: boolean;
+  /** It will take waiting tasks of its type along when it is sent: no other run of the type begins before, so they keep their order. */
+  readonly gathers: boolean;
   /** How many more lanes it could use now. */
   readonly wants: number;
   /** Its tasks that have not settled. */

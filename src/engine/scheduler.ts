@@ -30,6 +30,8 @@ export class Scheduler {
   /** Those in progress that may have a chunk to send. */
   readonly #ready = new Set<Run>();
   readonly #perType = new Map<string, number>();
+  /** For each type the run that gathers tasks, or did last. */
+  readonly #gathering = new Map<string, Run>();
   /** Slots that are held and have no run; each ends one. They are given back at the end of the turn. */
   readonly #freeSlots: (() => void)[] = [];
   #paused = false;
@@ -145,6 +147,7 @@ export class Scheduler {
       task.run = run;
       run.usedMs = this.#leastUsed();
       this.#perType.set(run.type, (this.#perType.get(run.type) ?? 0) + 1);
+      if (run.gathers) this.#gathering.set(run.type, run);
       this.inProgress.add(run);
       const slot = this.#freeSlots.pop();
       if (slot === undefined) {
@@ -171,6 +174,7 @@ export class Scheduler {
     this.#freeSlots.push(slot);
     this.inProgress.delete(run);
     this.#ready.delete(run);
+    if (this.#gathering.get(run.type) === run) this.#gathering.delete(run.type);
     const count = (this.#perType.get(run.type) ?? 1) - 1;
     if (count === 0) this.#perType.delete(run.type);
     else this.#perType.set(run.type, count);
@@ -179,6 +183,7 @@ export class Scheduler {
   }
 
   readonly #mayStart = (type: string): boolean => {
+    if (this.#gathering.get(type)?.gathers === true) return false;
     return (this.#perType.get(type) ?? 0) < this.#host.typeOf(type).policy.concurrency;
   };
 
@@ -188,7 +193,10 @@ export class Scheduler {
       if (lanes.free() === 0) return lanes.grow(this.#wanted);
       const run = this.#next();
       if (run === null) return;
+      const { gathers } = run;
       if (!run.launchNext() || run.wants === 0) this.#ready.delete(run);
+      // The next of its type may begin.
+      if (gathers) this.pump();
     }
   }
 

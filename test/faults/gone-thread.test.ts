@@ -43,7 +43,7 @@ async function upPool() {
   const up = async (): Promise<void> => {
     while (pool.free() === 0) await new Promise<void>((resolve) => (changed = resolve));
   };
-  pool.grow(1);
+  pool.grow(() => 1);
   await up();
   const send = (input: Fault): { flight: Flight; outcome: Promise<Outcome> } => {
     let flight!: Flight;

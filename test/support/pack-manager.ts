@@ -11,7 +11,6 @@ export const LARGE_PACKS = { min: 256, max: 256 } as const;
 export function packTypes(policy: TaskPolicy = {}) {
   return {
     packed: taskType(taskModule<typeof packed>(builtTask('packed')), { pack: true, chunk: LARGE_PACKS, ...policy }),
-    packedFault: taskType(taskModule<typeof fault>(builtTask('fault')), { pack: true, chunk: LARGE_PACKS, ...policy }),
     fault: taskType(taskModule<typeof fault>(builtTask('fault'))),
   };
 }

@@ -59,13 +59,13 @@ export class Tally {
 
   /** How often each began. */
   get counts(): readonly number[] {
-    return [...this.#cells.slice(1, 1 + this.#size)];
+    return Array.from(this.#cells.subarray(1, 1 + this.#size));
   }
 
-  /** Which began, in order. */
-  get order(): readonly number[] {
+  /** In which order they began for the first time: where a thread is slow, some are begun again. */
+  get firstTime(): readonly number[] {
     const begun = Math.min(4 * this.#size, Atomics.load(this.#cells, 0));
-    return [...this.#cells.slice(1 + this.#size, 1 + this.#size + begun)];
+    return [...new Set(this.#cells.slice(1 + this.#size, 1 + this.#size + begun))];
   }
 }
 
