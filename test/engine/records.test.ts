@@ -101,7 +101,9 @@ const filter: fc.Arbitrary<Omit<ListOptions, 'cursor'>> = fc
     fc.subarray(['type', 'resourceId', 'group', 'owner'] as const, { maxLength: 3 }),
     fc.record({ status: fc.constantFrom(...TASK_STATUSES), limit: fc.constantFrom(1, 2, 5) }, { requiredKeys: [] }),
   )
-  .map(([all, chosen, others]) => ({ ...Object.fromEntries(chosen.map((field) => [field, all[field]])), ...others }));
+  .map(([all, chosen, others]) =>
+    Object.assign(others, Object.fromEntries(chosen.map((field) => [field, all[field]]))),
+  );
 const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ submit: fc.array(fields, { minLength: 1, maxLength: 12 }) }) },
   {
