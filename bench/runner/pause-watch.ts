@@ -49,7 +49,7 @@ const text = Buffer.alloc(128);
 
 function schedulingFile(): number | null {
   try {
-    return openSync(`/proc/self/task/${process.pid}/schedstat`);
+    return openSync(`/proc/self/task/${process.pid}/schedstat`, 'r');
   } catch {
     return null;
   }
@@ -59,5 +59,5 @@ function schedulingFile(): number | null {
 function waitedMs(): number | null {
   if (SCHEDULING === null) return null;
   const length = readSync(SCHEDULING, text, 0, text.length, 0);
-  return Number(text.latin1Slice(0, length).split(' ')[1]) / 1e6;
+  return Number(text.toString('latin1', 0, length).split(' ')[1]) / 1e6;
 }

@@ -78,7 +78,8 @@ export class Closing {
         run.interrupt();
       }
       // Those that went back to the queue because of it.
-      for (const task of [...this.#scheduler.waitingTasks()]) this.#cancelOne(task);
+      const back = [...this.#scheduler.waitingTasks()];
+      for (const task of back) this.#cancelOne(task);
       const waited = deferred<void>();
       const stop = this.#clock.after(EXIT_WAIT_MS, waited.resolve, true);
       await Promise.race([ended, waited.promise]);

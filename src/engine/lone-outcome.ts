@@ -7,7 +7,7 @@ export abstract class LoneOutcome implements FlightEvents {
 
   protected abstract onWhole(outcome: Outcome): void;
 
-  onNotes(_: Notes): void {}
+  onNotes(_notes: Notes): void {}
 
   onOutcome(outcome: FlightOutcome): void {
     this.#outcome = outcome;

@@ -59,7 +59,8 @@ export class TaskFlights {
   /** Asks all of them to stop; what still flies after `graceMs` is ended by force. */
   stop(graceMs: number): void {
     // One that has not begun may be over at once.
-    for (const flying of [...this.#flights]) flying.flight?.cancel(flying.member);
+    const flights = [...this.#flights];
+    for (const { flight, member } of flights) flight?.cancel(member);
     this.killAfter(graceMs);
   }
 
@@ -71,7 +72,8 @@ export class TaskFlights {
   /** Ends their threads, unless the type must not be killed. */
   kill(): void {
     if (!this.#killable) return;
-    for (const { flight } of [...this.#flights]) flight?.kill();
+    const flights = [...this.#flights];
+    for (const { flight } of flights) flight?.kill();
   }
 
   /** No force any more. */

@@ -183,7 +183,7 @@ export class TaskManager<
       checkCloneable(submission.input);
       return Promise.resolve(this.#submit(type, submission, submission));
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 

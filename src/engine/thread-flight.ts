@@ -41,7 +41,7 @@ export class ThreadFlight implements Flight {
     this.#events = events;
     this.#lane = lane;
     this.#wanted = members;
-    this.#told = members === 1 ? [false] : new Array<boolean>(members).fill(false);
+    this.#told = members === 1 ? [false] : Array.from({ length: members }, () => false);
   }
 
   /** It is on its thread now. One that is not killable keeps the process from exiting under it. */

@@ -140,9 +140,9 @@ export class WorkerThread {
     this.#port = null;
     if (port === null) return;
     for (;;) {
-      const received = receiveMessageOnPort(port) as { readonly message: ThreadMessage } | undefined;
+      const received = receiveMessageOnPort(port);
       if (received === undefined) break;
-      this.#onMessage(received.message);
+      this.#onMessage(received.message as ThreadMessage);
     }
     port.close();
   }
