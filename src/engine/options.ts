@@ -25,7 +25,7 @@ export interface TaskManagerOptions<Types> {
      * How much is added to the nice value of worker threads, so that the event loop gets a core before them. Integer from
      * 0 to 19. Linux only: elsewhere, and where a sandbox forbids it, threads have the priority of the process. Threads
      * that native code starts on them inherit it.
-     * @default 10: lower delays the event loop more; higher starves the threads where other processes saturate the cores
+     * @default 10: where other processes saturate the cores, threads still get a tenth of one; with 19 they would starve
      */
     nice?: number;
     /** When a thread is replaced by a new one, for the sake of code that leaks. @default never */

@@ -149,6 +149,8 @@ export class Scheduler {
       this.#perType.set(run.type, (this.#perType.get(run.type) ?? 0) + 1);
       if (run.gathers) this.#gathering.set(run.type, run);
       this.inProgress.add(run);
+      // It may be over before it has begun.
+      run.onOver = () => this.inProgress.delete(run);
       const slot = this.#freeSlots.pop();
       if (slot === undefined) {
         void this.#limit(() => new Promise<void>((giveBack) => this.#begin(run, giveBack)));
@@ -166,7 +168,8 @@ export class Scheduler {
 
   #begin(run: Run, slot: () => void): void {
     run.onOver = () => this.#release(run, slot);
-    run.begin();
+    if (this.inProgress.has(run)) run.begin();
+    else this.#release(run, slot);
   }
 
   /** Its slot goes to the next task, which costs less than to give it back and ask for another. */
