@@ -85,6 +85,21 @@ export class FullTextStore implements AsyncDisposable {
     db.exec('DROP TABLE temp.words_own; DROP TABLE temp.words_store');
   }
 
+  /** Looks for all queries in an index, without its rows. Resolves to the milliseconds that it took. */
+  searchIndex(which: 'store' | 'own'): Promise<number> {
+    const table = which === 'own' ? 'own' : this.#current();
+    const search = this.#open.prepare(`SELECT rowid FROM ${table} WHERE ${table} MATCH ? ORDER BY rank LIMIT 5`);
+    const startedAt = performance.now();
+    for (const query of this.queries) assert.ok(search.all(query).length > 0, `nothing was found for ${query}`);
+    return Promise.resolve(performance.now() - startedAt);
+  }
+
+  /** Of how many segments, each of which a search looks at, an index is made. */
+  segments(which: 'store' | 'own'): number {
+    const table = which === 'own' ? 'own' : this.#current();
+    return this.#open.prepare(`SELECT count(DISTINCT segid) FROM ${table}_idx`).pluck().get() as number;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#manager.close();
     this.#db?.close();

@@ -6,9 +6,12 @@ import { PacedWriter } from './paced-writer.js';
 import type { RowWindow } from './row-windows.js';
 import {
   type SegmentList,
+  lastOrigin,
+  lastSegment,
   readSegmentList,
   readTotals,
   segmentsOf,
+  withSegments,
   writeSegmentList,
   writeTotals,
 } from './segment-list.js';
@@ -147,21 +150,12 @@ export class RowIndexer {
     this.#db
       .prepare(`INSERT INTO ${this.#table(index, 'docsize')} SELECT id, sz, origin + ? FROM fresh.entries_docsize`)
       .run(BigInt(origin));
-    const added = segmentsOf(fresh).map((segment) => ({
-      ...segment,
-      id: id + segment.id,
-      firstOrigin: origin + segment.firstOrigin,
-      lastOrigin: origin + segment.lastOrigin,
-    }));
-    const levels = Array.from(
-      { length: Math.max(list.levels.length, LEVEL + 1) },
-      (_, at) => list.levels[at] ?? { merging: 0, segments: [] },
-    ).map((level, at) => (at === LEVEL ? { ...level, segments: [...level.segments, ...added] } : level));
-    const longer = { ...list, levels };
+    const longer = withSegments(list, LEVEL, segmentsOf(fresh));
     this.#put(data, LIST_ID, writeSegmentList(longer));
     const [totals, more] = [data, 'fresh.entries_data'].map((table) => readTotals(this.#block(table, TOTALS_ID)));
     this.#put(data, TOTALS_ID, writeTotals((more ?? []).map((total, at) => total + (totals?.[at] ?? 0))));
-    return { list: longer, pages: added.reduce((sum, { firstPage, lastPage }) => sum + lastPage - firstPage + 1, 0) };
+    const pages = segmentsOf(fresh).map(({ firstPage, lastPage }) => lastPage - firstPage + 1);
+    return { list: longer, pages: pages.reduce((sum, count) => sum + count, 0) };
   }
 
   #table(index: IndexName, part: string): string {
@@ -182,11 +176,3 @@ export class RowIndexer {
 }
 
 const HIGHEST = 2n ** 63n - 1n;
-
-function lastSegment(list: SegmentList): number {
-  return Math.max(0, ...segmentsOf(list).map(({ id }) => id));
-}
-
-function lastOrigin(list: SegmentList): number {
-  return Math.max(0, ...segmentsOf(list).map((segment) => segment.lastOrigin));
-}

@@ -84,6 +84,30 @@ export function segmentsOf(list: SegmentList): Segment[] {
   return list.levels.flatMap(({ segments }) => segments);
 }
 
+/** The highest id of a segment; 0 where there is none. */
+export function lastSegment(list: SegmentList): number {
+  return Math.max(0, ...segmentsOf(list).map(({ id }) => id));
+}
+
+/** The highest origin that an entry can name; 0 where there is none. */
+export function lastOrigin(list: SegmentList): number {
+  return Math.max(0, ...segmentsOf(list).map((segment) => segment.lastOrigin));
+}
+
+/** A list with segments of another index on one of its levels, with ids and origins above those that it has. */
+export function withSegments(list: SegmentList, level: number, segments: readonly Segment[]): SegmentList {
+  const [id, origin] = [lastSegment(list), lastOrigin(list)];
+  const added: Segment[] = [];
+  for (const { firstOrigin, lastOrigin: last, ...segment } of segments) {
+    added.push({ ...segment, id: id + segment.id, firstOrigin: origin + firstOrigin, lastOrigin: origin + last });
+  }
+  const levels = [...list.levels];
+  while (levels.length <= level) levels.push({ merging: 0, segments: [] });
+  const { merging = 0, segments: there = [] } = levels[level] ?? {};
+  levels[level] = { merging, segments: [...there, ...added] };
+  return { ...list, levels };
+}
+
 /** Reads row 1 of an FTS5 `_data` table: how many entries there are, and how many words each column has in all. */
 export function readTotals(block: Buffer): number[] {
   const next = numbersOf(block, 0);

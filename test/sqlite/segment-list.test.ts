@@ -1,5 +1,5 @@
 import Sqlite from 'better-sqlite3';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createIndex } from '../../dist/sqlite/fts-index.js';
 import {
@@ -47,8 +47,16 @@ describe('a list of segments', () => {
     });
     const level = fc.record({ merging: number, segments: fc.array(segment) });
     const lists = fc.record({ cookie: fc.nat({ max: 2 ** 32 - 1 }), written: number, levels: fc.array(level) });
-    fc.assert(fc.property(lists, (list) => void expect(readSegmentList(writeSegmentList(list))).toEqual(list)));
-    fc.assert(fc.property(fc.array(number), (totals) => void expect(readTotals(writeTotals(totals))).toEqual(totals)));
+    fc.assert(
+      fc.property(lists, (list) => {
+        expect(readSegmentList(writeSegmentList(list))).toEqual(list);
+      }),
+    );
+    fc.assert(
+      fc.property(fc.array(number), (totals) => {
+        expect(readTotals(writeTotals(totals))).toEqual(totals);
+      }),
+    );
   });
 
   it('is refused where it is of another form, or is cut short', () => {
