@@ -2,6 +2,8 @@ import { type TaskManagerOptions, type TaskPolicy, type TaskRecord, TaskManager,
 import type fault from '../tasks/fault.task.js';
 import type packed from '../tasks/packed.task.js';
 import { type Packed, Tally } from '../tasks/packed.task.js';
+import { ManualClock } from './manual-clock.js';
+import { closedOnClock } from './policy-manager.js';
 import { builtTask, closedAtEnd } from './test-manager.js';
 
 /** So many of those that wait share a chunk, up to 256. */
@@ -18,23 +20,32 @@ export function packTypes(policy: TaskPolicy = {}) {
 export type PackTypes = ReturnType<typeof packTypes>;
 export type PackManager = TaskManager<PackTypes>;
 
-/** A manager with one thread that is up and one slot, where not told otherwise; closed when the test ends. */
+/**
+ * A manager with one thread that is up and one slot, where not told otherwise, on a clock that only the test moves: no
+ * task takes long by it. Closed when the test ends, and no timer may be left.
+ */
 export async function packManager(
+  policy: TaskPolicy = {},
+  options: Partial<Omit<TaskManagerOptions<PackTypes>, 'types' | 'clock'>> = {},
+): Promise<{ tasks: PackManager; clock: ManualClock }> {
+  const clock = new ManualClock();
+  const types = packTypes(policy);
+  const tasks: PackManager = closedOnClock(new TaskManager({ types, ...ONE_THREAD, clock, ...options }), clock);
+  await tasks.ready();
+  return { tasks, clock };
+}
+
+/** The same by the time of the machine. */
+export async function timedPackManager(
   policy: TaskPolicy = {},
   options: Partial<Omit<TaskManagerOptions<PackTypes>, 'types'>> = {},
 ): Promise<PackManager> {
-  const tasks = closedAtEnd(
-    new TaskManager({
-      types: packTypes(policy),
-      threads: { max: 1 },
-      maxConcurrentTasks: 1,
-      cancelGraceMs: 50,
-      ...options,
-    }),
-  );
+  const tasks: PackManager = closedAtEnd(new TaskManager({ types: packTypes(policy), ...ONE_THREAD, ...options }));
   await tasks.ready();
   return tasks;
 }
+
+const ONE_THREAD = { threads: { max: 1 }, maxConcurrentTasks: 1, cancelGraceMs: 50 };
 
 /** Submits so many tasks, all of which wait before the first one is begun. */
 export async function submitTogether(
