@@ -153,7 +153,9 @@ export class Scheduler {
       run.onOver = () => this.inProgress.delete(run);
       const slot = this.#freeSlots.pop();
       if (slot === undefined) {
-        void this.#limit(() => new Promise<void>((giveBack) => this.#begin(run, giveBack)));
+        const held = this.#limit(() => new Promise<void>((giveBack) => this.#begin(run, giveBack)));
+        // It is free only now, a moment after it was given back.
+        void held.then(() => this.pump());
       } else {
         this.#begin(run, slot);
       }

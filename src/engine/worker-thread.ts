@@ -125,6 +125,11 @@ export class WorkerThread {
     this.up = true;
     this.#port = port;
     port.on('message', (message: ThreadMessage) => this.#onMessage(message));
+    // Whose message that was is not known: its flight would never end.
+    port.on('messageerror', (error: Error) => {
+      this.error = error;
+      void this.worker.terminate();
+    });
     port.unref();
     this.#options.onUp(this);
   }

@@ -32,6 +32,10 @@ port.on('message', (message: HostMessage) => {
     runner.wake(message);
   }
 });
+// What can't be read can't be run, and nobody would hear of it.
+port.on('messageerror', (error: Error) => {
+  throw error;
+});
 // The thread lives as long as its pool wants it to.
 port.unref();
 host.postMessage({ hello: port2 } satisfies HelloMessage, [port2]);

@@ -84,7 +84,9 @@ describe('a batch', () => {
     await runnerOf(moduleOf(defineBatch({ run }))).send({}, [bounds]);
     expect(given).toEqual(['A']);
     const each = (item: number): unknown => (item === 7 ? Promise.resolve({}) : item * 1.5);
-    const [outcome] = (await runnerOf(moduleOf(defineBatch({ each }))).send({}, [bounds])).outcomes;
+    const { send, lastGiven } = runnerOf(moduleOf(defineBatch({ each })));
+    await send({}, [bounds]);
+    const outcome = lastGiven()?.outcome;
     expect(outcome?.kind === 'returned' && first(outcome.value)).toBe('A');
   });
 

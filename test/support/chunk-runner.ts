@@ -38,16 +38,18 @@ export interface Flown {
 export function runnerOf(...urls: readonly string[]) {
   const control = new ControlBlock();
   const posted: FlightMessage[] = [];
+  /** The last message as the runner gave it. */
+  let given: FlightMessage | null = null;
   const types = urls.map((url, index) => ({
     name: `type${index}`,
     url,
     data: { label: `data ${index}` },
     skipsItems: false,
   }));
-  const runner = new ChunkRunner(
-    { control: control.buffer, types, heapMb: Infinity, nice: 0 },
-    (message) => void posted.push(structuredClone(message)),
-  );
+  const runner = new ChunkRunner({ control: control.buffer, types, heapMb: Infinity, nice: 0 }, (message) => {
+    given = message;
+    posted.push(structuredClone(message));
+  });
   let epoch = 0;
 
   /** Sends a chunk with a member for each input, which is given the fields that it lacks. */
@@ -77,6 +79,7 @@ export function runnerOf(...urls: readonly string[]) {
     runner,
     control,
     posted,
+    lastGiven: (): FlightMessage | null => given,
     send,
     outcome,
     epoch: (): number => epoch,
