@@ -188,7 +188,7 @@ describe('a task that takes long among others of its chunk', () => {
 describe('a host that was held up', () => {
   it('does not take tasks for slow that have run meanwhile', async () => {
     const { tasks, clock } = await packManager();
-    const { handles, tally } = await submitTogether(tasks, 40);
+    const { handles, tally } = await submitTogether(tasks, 40, () => ({ act: 'busy' }));
     // Nothing is heard while this goes on.
     while (tally.counts.includes(0)) {
       if (tally.counts[0] === 0) await turn();
