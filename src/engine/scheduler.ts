@@ -168,19 +168,6 @@ export class Scheduler {
     return activeCount + pendingCount - this.#freeSlots.length < concurrency;
   }
 
-  /** p-limit takes a moment, in which the run may be over already, because its task was cancelled. */
-  #beginWithNewSlot(run: Run): void {
-    let over = false;
-    run.onOver = () => (over = true);
-    void this.#limit(
-      () =>
-        new Promise<void>((giveBack) => {
-          if (over) this.#release(run, giveBack);
-          else this.#begin(run, giveBack);
-        }),
-    );
-  }
-
   #begin(run: Run, slot: () => void): void {
     run.onOver = () => this.#release(run, slot);
     if (this.inProgress.has(run)) run.begin();

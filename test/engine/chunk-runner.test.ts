@@ -81,11 +81,11 @@ describe('a batch', () => {
     const bounds = { from: 0, to: 20 };
     const given: string[] = [];
     const run = (numbers: readonly number[]): void => void given.push(first(numbers));
-    await runnerOf(moduleOf(defineBatch({ run }))).send({}, [bounds]);
+    await runnerOf(moduleOf(defineBatch({ run }))).send({ slice: bounds });
     expect(given).toEqual(['A']);
     const each = (item: number): unknown => (item === 7 ? Promise.resolve({}) : item * 1.5);
     const { send, lastGiven } = runnerOf(moduleOf(defineBatch({ each })));
-    await send({}, [bounds]);
+    await send({ slice: bounds });
     const outcome = lastGiven()?.outcome;
     expect(outcome?.kind === 'returned' && first(outcome.value)).toBe('A');
   });
