@@ -120,6 +120,7 @@ export class Execution implements Run, TaskFlightEvents, ChunkQueueEvents {
   }
 
   #askBreaker(): void {
+    if (!this.#type.breaker.isOpen) return;
     const refusal = this.#type.breaker.refusal(this.task.identity, this.#host.clock.monotonic());
     if (refusal === null) return;
     if (this.#items === null) this.#onFailed(this.#wholeChunk(), refusal);
@@ -330,7 +331,8 @@ export class Execution implements Run, TaskFlightEvents, ChunkQueueEvents {
   #onOutcome(chunk: Chunk, outcome: Outcome): void {
     if (outcome.shape !== null) this.#type.shape = outcome.shape;
     this.#ran ||= hasRun(outcome);
-    this.#type.breaker.heard(this.task.identity, outcome, this.#host.clock.monotonic());
+    if (outcome.kind === 'returned') this.#type.breaker.succeeded();
+    else this.#type.breaker.heard(this.task.identity, outcome, this.#host.clock.monotonic());
     if (chunk.phase === 'cleanup') return this.#onCleanedUp(chunk, outcome);
     switch (outcome.kind) {
       case 'returned':

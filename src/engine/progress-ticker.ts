@@ -16,8 +16,9 @@ export class ProgressTicker {
 
   /** So many tasks have not settled. */
   keep(active: number): void {
+    const same = active > 0 === this.#active > 0;
     this.#active = active;
-    if (this.#closed) return;
+    if (this.#closed || (same && this.#ticker !== null)) return;
     if (this.#ticker !== null) this.#ticker.keepAlive(active > 0);
     else if (active > 0) this.#ticker = this.#clock.every(SAMPLE_MS, () => this.#tick());
   }

@@ -207,13 +207,15 @@ export class Scheduler {
 
   /** Who has used the threads least, by weight; what ends a task goes first. While paused, only what stops. */
   #next(): Run | null {
-    let best: Run | null = null;
-    for (const run of this.#ready) {
-      if (run.wants === 0) this.#ready.delete(run);
-      else if (this.#paused && !run.stopping) continue;
-      else if (best === null || isBefore(run, best)) best = run;
+    for (;;) {
+      let best: Run | null = null;
+      for (const run of this.#ready) {
+        if (this.#paused && !run.stopping) continue;
+        if (best === null || isBefore(run, best)) best = run;
+      }
+      if (best === null || best.wants > 0) return best;
+      this.#ready.delete(best);
     }
-    return best;
   }
 
   readonly #wanted = (): number => {

@@ -42,7 +42,7 @@ export class TaskFlights {
   }
 
   #add(chunk: Chunk, member: number): Flying {
-    const flying = new Flying(chunk, member, this.#clock.monotonic(), this);
+    const flying = new Flying(chunk, member, this);
     this.#flights.push(flying);
     return flying;
   }
@@ -107,15 +107,15 @@ class Flying extends LoneOutcome {
   readonly chunk: Chunk;
   readonly member: number;
   flight: Flight | null = null;
-  heardAt: number;
+  /** Known since it was first listened to. */
+  heardAt = 0;
   readonly #flights: TaskFlights;
   #beats = Number.NaN;
 
-  constructor(chunk: Chunk, member: number, now: number, flights: TaskFlights) {
+  constructor(chunk: Chunk, member: number, flights: TaskFlights) {
     super();
     this.chunk = chunk;
     this.member = member;
-    this.heardAt = now;
     this.#flights = flights;
   }
 

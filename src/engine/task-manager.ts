@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { EventEmitter } from 'eventemitter3';
+import { nanoid } from 'nanoid';
 import { Announcer } from './announcer.js';
 import { TreadleError, describeValue, invalidArgument, onlyKeys } from './errors.js';
 import type { TaskEvents } from './events.js';
@@ -438,7 +439,8 @@ export class TaskManager<
   #newId(): string {
     const id = this.#options.id();
     if (typeof id !== 'string' || id === '') throw invalidArgument('id()', 'a function that returns a string', id);
-    if (this.#records.has(id)) throw invalidArgument('id()', 'a function that returns a new id each time', id);
+    // Those that it makes by default never come twice.
+    if (this.#options.id !== nanoid && this.#records.has(id)) throw invalidArgument('id()', 'a function that returns a new id each time', id);
     return id;
   }
 

@@ -139,13 +139,13 @@ export class Task {
    * ago that came to be.
    */
   transition(to: Exclude<TaskStatus, TerminalStatus>, ageMs = 0): boolean {
-    return !isTerminal(to) && this.#move(to, ageMs);
+    return !isTerminal(to) && this.#move(to, this.#clock.now(), ageMs);
   }
 
-  #move(to: TaskStatus, ageMs = 0): boolean {
+  #move(to: TaskStatus, now: number, ageMs = 0): boolean {
     if (!canTransition(this.status, to)) return false;
     this.status = to;
-    this.#updatedAt = this.#clock.now();
+    this.#updatedAt = now;
     if (to === 'running') this.startedAt ??= Math.max(this.createdAt, Math.round(this.#updatedAt - ageMs));
     this.#observer.onTransition(this);
     this.changed();
@@ -157,9 +157,10 @@ export class Task {
     if (this.settlement !== null || !canTransition(this.status, settlement.status)) return false;
     this.settlement = settlement;
     this.stopping = null;
-    this.#completedAt = this.#clock.now();
+    const now = this.#clock.now();
+    this.#completedAt = now;
     this.#progress?.end(settlement.status === 'completed');
-    const moved = this.#move(settlement.status);
+    const moved = this.#move(settlement.status, now);
     this.work = null;
     this.run = null;
     this.undone = null;
