@@ -34,6 +34,10 @@ describe('process.exit() on the host', () => {
     expect(await run('unkillable')).toEqual({ code: 7, output: ['left', 'left'], errors: '' });
   });
 
+  it('stops the one of a pack that runs, and begins none of the others', async () => {
+    expect(await run('unkillable, packed')).toEqual({ code: 7, output: ['left'], errors: '' });
+  });
+
   it('does not wait for ever where such work does not listen', async () => {
     expect(await run('unkillable and deaf')).toEqual({ code: 7, output: [], errors: '' });
   });

@@ -12,6 +12,7 @@ const tasks = new TaskManager({
     fault: taskType(taskModule<typeof fault>(new URL('./fault.task.js', import.meta.url))),
     unkillable: taskType(unkillableModule, { killable: false }),
     killable: taskType(unkillableModule),
+    packed: taskType(unkillableModule, { killable: false, pack: true, chunk: { min: 8, max: 8 } }),
   },
   threads: { max: 2 },
 });
@@ -44,6 +45,18 @@ switch (scenario) {
     await working('unkillable', { deaf: true });
     process.exit(7);
     break;
+  case 'unkillable, packed': {
+    await tasks.ready();
+    tasks.setThreads(1);
+    tasks.setMaxConcurrentTasks(1);
+    const gate = new Gate();
+    tasks.pause();
+    for (let times = 0; times < 5; times++) await tasks.submit('packed', { input: { gate: gate.buffer, deaf: false } });
+    tasks.resume();
+    await gate.arrived();
+    process.exit(7);
+    break;
+  }
   case 'killable':
     await working('killable');
     process.exit(7);
