@@ -98,6 +98,10 @@ export class Execution implements Run, TaskFlightEvents, ChunkQueueEvents {
     return this.#end !== null || this.task.stopping !== null;
   }
 
+  get inFlight(): number {
+    return this.#flights.size;
+  }
+
   get wants(): number {
     if (this.#phase === 'over') return 0;
     if (this.stopping && this.#phase !== 'cleanup') return 0;

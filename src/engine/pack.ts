@@ -93,6 +93,10 @@ export class Pack implements Run, FlightEvents {
     return !this.#sent;
   }
 
+  get inFlight(): number {
+    return this.#sent ? 1 : 0;
+  }
+
   get wants(): number {
     return this.#sent ? 0 : Math.min(1 + this.#host.waiting(this.type), this.#host.threads());
   }

@@ -17,6 +17,8 @@ export interface Run {
   readonly stopping: boolean;
   /** It will take waiting tasks of its type along when it is sent: no other run of the type begins before, so they keep their order. */
   readonly gathers: boolean;
+  /** How many lanes it uses now. */
+  readonly inFlight: number;
   /** How many more lanes it could use now. */
   readonly wants: number;
   /** Its tasks that have not settled. */

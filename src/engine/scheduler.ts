@@ -198,11 +198,25 @@ export class Scheduler {
       if (lanes.free() === 0) return lanes.grow(this.#wanted);
       const run = this.#next();
       if (run === null) return;
-      const { gathers } = run;
-      if (!run.launchNext() || run.wants === 0) this.#ready.delete(run);
-      // The next of its type may begin.
-      if (gathers) this.pump();
+      this.#launch(run);
     }
+  }
+
+  #launch(run: Run): void {
+    const { gathers } = run;
+    if (!run.launchNext() || run.wants === 0) this.#ready.delete(run);
+    // The next of its type may begin.
+    if (gathers) this.pump();
+  }
+
+  /**
+   * A lane may be free, and what it did is not known yet. A run that has nothing under way can't learn from that: it gets
+   * the lane at once, so that its thread does not wait until all is settled.
+   */
+  onLaneChange(): void {
+    const run = this.#host.lanes.free() > 0 ? this.#next() : null;
+    if (run !== null && run.inFlight === 0) this.#launch(run);
+    this.pump();
   }
 
   /** Who has used the threads least, by weight; what ends a task goes first. While paused, only what stops. */

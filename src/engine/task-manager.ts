@@ -116,7 +116,7 @@ export class TaskManager<
       narrow: new Set(types.filter(({ policy }) => policy.parallelism < Infinity).map(({ index }) => index)),
       clock,
       onStray: ({ type, taskId, error }) => this.#announcer.stray(types[type ?? -1]?.name ?? null, taskId, error),
-      onChange: () => this.#scheduler.pump(),
+      onChange: () => this.#scheduler.onLaneChange(),
     });
     this.#scheduler = new Scheduler(
       {
@@ -440,7 +440,8 @@ export class TaskManager<
     const id = this.#options.id();
     if (typeof id !== 'string' || id === '') throw invalidArgument('id()', 'a function that returns a string', id);
     // Those that it makes by default never come twice.
-    if (this.#options.id !== nanoid && this.#records.has(id)) throw invalidArgument('id()', 'a function that returns a new id each time', id);
+    if (this.#options.id !== nanoid && this.#records.has(id))
+      throw invalidArgument('id()', 'a function that returns a new id each time', id);
     return id;
   }
 

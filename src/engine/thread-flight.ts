@@ -30,7 +30,9 @@ export class ThreadFlight implements Flight {
   readonly #told: boolean[];
   /** How many members have not been taken back. */
   #wanted: number;
+  /** The lane has left it. */
   #over = false;
+  #ended = false;
   #killed = false;
   #worker: Worker | null = null;
   #unguard: (() => void) | null = null;
@@ -76,7 +78,7 @@ export class ThreadFlight implements Flight {
     if (this.#over || !this.#control.takeBack(this.epoch, member)) return false;
     this.#wanted--;
     // Nobody needs the thread any more that it waits for.
-    if (this.#wanted === 0 && this.#worker === null) this.#end(0, null, null);
+    if (this.#wanted === 0 && this.#worker === null) this.#end(0, null);
     return true;
   }
 
@@ -98,18 +100,20 @@ export class ThreadFlight implements Flight {
 
   /** The thread tells of it. */
   heard({ member = 0, outcome, values = [], agesMs = [], notes, left }: FlightMessage): void {
+    // First of all: the thread should not wait for what the host makes of its answer.
+    if (left !== undefined) this.#giveLaneBack(left);
     if (notes !== undefined) this.#events.onNotes(notes, member);
     if (outcome !== undefined) this.#tell(member, outcome);
     for (let at = 0; at < values.length; at++) {
       this.#tell(member + at, { kind: 'returned', value: values[at], done: 0 }, agesMs[at]);
     }
-    if (left !== undefined) this.#end(left.ms, left.shape ?? null, left);
+    if (left !== undefined) this.#end(left.ms, left.shape ?? null);
   }
 
   unsendable(error: unknown): void {
     const thrown = serializeThrown(error);
     for (const member of this.#told.keys()) this.#tell(member, { kind: 'unsendable', error: thrown });
-    this.#end(0, null, null);
+    this.#end(0, null);
   }
 
   /** The thread is gone. Ask before another flight is launched. */
@@ -132,7 +136,7 @@ export class ThreadFlight implements Flight {
       const claimed = member === present;
       this.#tell(member, { ...lost, claimed, done: claimed ? this.#control.sample().done : 0 });
     }
-    this.#end(0, launched ? this.#control.shape() : null, null);
+    this.#end(0, launched ? this.#control.shape() : null);
   }
 
   #lastBegun(): number {
@@ -142,20 +146,25 @@ export class ThreadFlight implements Flight {
   }
 
   #tell(member: number, outcome: FlightOutcome, ageMs = 0): void {
-    if (this.#over || this.#told[member] !== false) return;
+    if (this.#told[member] !== false) return;
     this.#told[member] = true;
     this.#events.onOutcome(outcome, member, ageMs);
   }
 
-  #end(ms: number, shape: ModuleShape | null, end: FlightEnd | null): void {
-    if (this.#over) return;
+  #end(ms: number, shape: ModuleShape | null): void {
+    if (this.#ended) return;
+    this.#ended = true;
     for (let member = 0; member < this.#told.length; member++) {
       if (this.#told[member] === false) this.#tell(member, { kind: 'stopped', begun: false });
     }
+    this.#giveLaneBack(null);
+    this.#events.onLeft(ms, shape);
+  }
+
+  #giveLaneBack(end: FlightEnd | null): void {
+    if (this.#over) return;
     this.#over = true;
     this.#unguard?.();
-    // Told first: who hears of it acts on it before the free lane is given away.
-    this.#events.onLeft(ms, shape);
     this.#lane.onFlightOver(this, end);
   }
 }

@@ -248,8 +248,7 @@ describe('whatever is done to tasks that share chunks', () => {
           let events = 0;
           const onEvent = (): void => {
             const now = events++;
-            for (const { after, what, which } of meddlings)
-              if (after === now) meddle[what](which);
+            for (const { after, what, which } of meddlings) if (after === now) meddle[what](which);
           };
           for (const event of ['running', 'retrying', 'cancelling', ...TERMINAL] as const) tasks.on(event, onEvent);
           const { handles, tally } = await submitTogether(
