@@ -230,7 +230,7 @@ export class Pack implements Run, FlightEvents {
   /** The place of the task that the lane is at; −1 where it is at none. */
   #present(): number {
     let member = this.#tasks.length - 1;
-    while (member >= 0 && (this.#tasks[member] === null || this.#flight?.hasBegun(member) !== true)) member--;
+    while (member >= 0 && (this.#tasks[member]?.alone !== false || this.#flight?.hasBegun(member) !== true)) member--;
     return member;
   }
 
@@ -262,6 +262,8 @@ export class Pack implements Run, FlightEvents {
 
   cancel(task: Task): void {
     if (this.#withdraw(task)) {
+      // It had been seen at work before its lane was gone.
+      if (task.status === 'running') task.transition('cancelling');
       task.settle({ status: 'cancelled' });
     } else if (task.run === this && this.#tasks.includes(task)) {
       this.#setApart();
