@@ -1,6 +1,7 @@
 import { whereUnclonable } from './cloneable.js';
 import { threwMessage } from './member-outcome.js';
 import { type FlightEnd, type FlightMessage, type MemberOutcome, type Notes, serializeThrown } from './protocol.js';
+import { threadTimeMs } from './thread-time.js';
 
 const FLUSH_EVERY_MS = 1;
 
@@ -62,12 +63,12 @@ export class Answers {
   /** False where `left` did not go along, because a value could not be cloned. */
   #send(left: FlightEnd | undefined): boolean {
     const [member, values, outcome] = [this.#member, this.#values, this.#outcome];
-    const now = performance.now();
+    const toThreadTime = threadTimeMs() - performance.now();
     const epoch = this.#epoch;
     const message: FlightMessage =
       outcome !== undefined
         ? { epoch, member, outcome, left }
-        : { epoch, member, values, agesMs: this.#begunAt.map((at) => now - at), left };
+        : { epoch, member, values, begunAtMs: this.#begunAt.map((at) => at + toThreadTime), left };
     this.#values = [];
     this.#begunAt = [];
     this.#outcome = undefined;
@@ -81,10 +82,10 @@ export class Answers {
     }
   }
 
-  #tellOneByOne({ epoch, member = 0, values = [], agesMs = [] }: FlightMessage): void {
+  #tellOneByOne({ epoch, member = 0, values = [], begunAtMs = [] }: FlightMessage): void {
     for (const [at, value] of values.entries()) {
       try {
-        this.#post({ epoch, member: member + at, values: [value], agesMs: agesMs.slice(at, at + 1) });
+        this.#post({ epoch, member: member + at, values: [value], begunAtMs: begunAtMs.slice(at, at + 1) });
       } catch (error) {
         this.#tellUnclonable(member + at, { kind: 'returned', value, done: 0 }, error);
       }

@@ -115,8 +115,8 @@ export interface FlightMessage {
   readonly outcome?: MemberOutcome | undefined;
   /** What it and those after it returned: the short form for work in one piece. */
   readonly values?: readonly unknown[] | undefined;
-  /** How long ago each of those began. Milliseconds. */
-  readonly agesMs?: readonly number[] | undefined;
+  /** When each of those began, by `threadTimeMs()`. */
+  readonly begunAtMs?: readonly number[] | undefined;
   readonly notes?: Notes | undefined;
   /** The last message of a flight. A member that nothing was told of has been taken back by the host. */
   readonly left?: FlightEnd | undefined;

@@ -3,6 +3,7 @@ import type { ControlBlock, Counters } from './control-block.js';
 import { guardExit } from './exit-guard.js';
 import type { Flight, FlightEvents, FlightOutcome } from './lanes.js';
 import { type FlightEnd, type FlightMessage, type ModuleShape, type WakeMessage, serializeThrown } from './protocol.js';
+import { threadTimeMs } from './thread-time.js';
 
 /** What a flight asks of its lane. */
 export interface FlightLane {
@@ -99,13 +100,14 @@ export class ThreadFlight implements Flight {
   }
 
   /** The thread tells of it. */
-  heard({ member = 0, outcome, values = [], agesMs = [], notes, left }: FlightMessage): void {
+  heard({ member = 0, outcome, values = [], begunAtMs = [], notes, left }: FlightMessage): void {
     // First of all: the thread should not wait for what the host makes of its answer.
     if (left !== undefined) this.#giveLaneBack(left);
     if (notes !== undefined) this.#events.onNotes(notes, member);
     if (outcome !== undefined) this.#tell(member, outcome);
+    const now = begunAtMs.length > 0 ? threadTimeMs() : 0;
     for (let at = 0; at < values.length; at++) {
-      this.#tell(member + at, { kind: 'returned', value: values[at], done: 0 }, agesMs[at]);
+      this.#tell(member + at, { kind: 'returned', value: values[at], done: 0 }, now - (begunAtMs[at] ?? now));
     }
     if (left !== undefined) this.#end(left.ms, left.shape ?? null);
   }

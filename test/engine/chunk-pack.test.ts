@@ -1,6 +1,7 @@
 import { type TaskContext, defineTask } from 'treadle/task';
 import { describe, expect, it } from 'vitest';
 import { ControlBlock } from '../../dist/engine/control-block.js';
+import { threadTimeMs } from '../../dist/engine/thread-time.js';
 import { busyFor, flown, moduleOf, runnerOf } from '../support/chunk-runner.js';
 
 interface Member {
@@ -90,16 +91,17 @@ describe('a pack', () => {
     expect(outcomes).toEqual(Array.from({ length: 6 }, (_, at) => returned(`task ${at} done`)));
   });
 
-  it('tells of all together where they take no time, with how long ago each began', async () => {
+  it('tells of all together where they take no time, with when each began', async () => {
     const { send } = runnerOf(moduleOf(module));
     const { messages } = await send(
       {},
       Array.from({ length: 50 }, () => ({})),
     );
     expect(messages.length).toBeLessThan(10);
-    const ages = messages.flatMap(({ agesMs }) => agesMs ?? []);
-    expect(ages).toHaveLength(50);
-    expect(ages.every((age) => age >= 0)).toBe(true);
+    const beginnings = messages.flatMap(({ begunAtMs }) => begunAtMs ?? []);
+    expect(beginnings).toHaveLength(50);
+    expect(beginnings).toEqual(beginnings.toSorted((a, b) => a - b));
+    expect(beginnings.at(-1)).toBeLessThanOrEqual(threadTimeMs());
   });
 
   it('lets an outcome that can not be cloned fail alone, wherever it stands', async () => {

@@ -95,9 +95,10 @@ export function flown(messages: readonly FlightMessage[], epoch: number, members
     if (outcomes[member] !== undefined) throw new Error(`The outcome of member ${member} came twice`);
     outcomes[member] = outcome;
   };
-  for (const { epoch: of, member = 0, outcome, values = [], agesMs = [] } of messages) {
+  for (const { epoch: of, member = 0, outcome, values = [], begunAtMs = [] } of messages) {
     if (of !== epoch) throw new Error(`A message is of epoch ${of}, not ${epoch}`);
-    if (values.length !== agesMs.length) throw new Error(`${values.length} values have ${agesMs.length} ages`);
+    if (values.length !== begunAtMs.length)
+      throw new Error(`${values.length} values have ${begunAtMs.length} beginnings`);
     if (outcome !== undefined) tell(member, outcome);
     for (const [at, value] of values.entries()) tell(member + at, { kind: 'returned', value, done: 0 });
   }
