@@ -140,7 +140,7 @@ describe('cancel', () => {
   it('fails a task with TASK_TIMEOUT when its time is up, not counting the time it waited', async () => {
     const tasks = closedAtEnd(
       new TaskManager({
-        types: { fault: taskType(taskModule<typeof fault>(builtTask('fault')), { timeoutMs: 100, cancelGraceMs: 0 }) },
+        types: { fault: taskType(taskModule<typeof fault>(builtTask('fault')), { timeoutMs: 400, cancelGraceMs: 0 }) },
         threads: { max: 1 },
         maxConcurrentTasks: 1,
       }),
