@@ -27,6 +27,7 @@ export interface ChaosType {
     | 'concurrency'
     | 'killable'
     | 'chunk'
+    | 'pack'
     | 'cancelGraceMs'
   >;
   /** How often beside the others. */
@@ -54,6 +55,20 @@ export const CHAOS_TYPES = {
   piece_alone: { module: 'piece', policy: { concurrency: 1 }, weight: 4, ...PIECE },
   piece_unkillable: { module: 'piece', policy: { killable: false }, weight: 3, ...PIECE },
   piece_without_grace: { module: 'piece', policy: { cancelGraceMs: 0 }, weight: 3, ...PIECE },
+  tiny_packed: { module: 'tiny', policy: { pack: true }, weight: 20, ...PIECE },
+  piece_packed: { module: 'piece', policy: { pack: true, chunk: { min: 5 } }, weight: 12, ...PIECE },
+  piece_packed_timed: {
+    module: 'piece',
+    policy: { pack: true, timeoutMs: 150, retries: 1, backoff: SHORT_WAITS, chunk: { min: 20 } },
+    weight: 8,
+    ...PIECE,
+  },
+  piece_packed_expires: {
+    module: 'piece',
+    policy: { pack: true, expiresInMs: 30, concurrency: 1 },
+    weight: 4,
+    ...PIECE,
+  },
   squares: { module: 'squares', policy: {}, weight: 9, steps: ['work'], items: 'given' },
   squares_timed: { module: 'squares', policy: { timeoutMs: 200 }, weight: 5, steps: ['work'], items: 'given' },
   squares_skipped: { module: 'squares', policy: { onItemError: 'skip' }, weight: 5, steps: ['work'], items: 'given' },

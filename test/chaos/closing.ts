@@ -21,6 +21,7 @@ export async function closeInTheMidst(
   const hurryMs = dice.chance(0.3) ? dice.integer(0, 20) : null;
   if (dice.chance(0.2)) tasks.pause();
   driver.closing = true;
+  for (const entry of ledger.entries.values()) entry.closing = entry.settled === null;
   const closed = tasks.close({ timeoutMs });
   if (hurryMs !== null) driver.appointments.after(hurryMs, () => void tasks.close({ timeoutMs: 0 }));
   const late = tasks.submit('piece').catch((error: unknown) => (error as { code?: unknown }).code);

@@ -13,6 +13,8 @@ export interface LedgerEntry {
   readonly feed: ItemFeed | null;
   /** Somebody asked it to stop. */
   stopped: boolean;
+  /** It had not settled when its manager was closed. */
+  closing: boolean;
   status: TaskRecord['status'];
   fraction: number;
   settled: SettledRecord | null;
@@ -47,6 +49,7 @@ export class Ledger {
       plan,
       feed,
       stopped: false,
+      closing: false,
       status: 'pending',
       fraction: 0,
       settled: null,
@@ -149,8 +152,9 @@ export class Ledger {
     }
     const complaint = entry.feed?.complaint ?? null;
     if (complaint !== null) violations.add(`${complaint}; it ended as ${endingOf(settled)}`, plan);
-    if (wasHitByStray(settled) && !allowedEndings(plan, entry.stopped).has(endingOf(settled))) this.strayHits++;
-    if (!allowedEndings(plan, entry.stopped).has(endingOf(settled))) {
+    const isAllowed = allowedEndings(plan, entry.stopped, entry.closing).has(endingOf(settled));
+    if (wasHitByStray(settled) && !isAllowed) this.strayHits++;
+    if (!isAllowed) {
       const why = settled.status === 'failed' ? `: ${settled.error.message}` : '';
       violations.add(`ended as ${endingOf(settled)}${why}`, plan);
     }

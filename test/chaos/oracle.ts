@@ -9,15 +9,13 @@ export function endingOf(record: SettledRecord): Ending {
   return record.status === 'failed' ? record.error.code : record.status;
 }
 
-/** Every way in which the task may end; `stopped` when somebody asked it to stop. */
-export function allowedEndings(plan: TaskPlan, stopped: boolean): ReadonlySet<Ending> {
+/** Every way in which the task may end; `stopped` when somebody asked it to stop, `closing` when its manager was closed meanwhile. */
+export function allowedEndings(plan: TaskPlan, stopped: boolean, closing = false): ReadonlySet<Ending> {
   const { policy } = chaosType(plan.type);
   const all = new Set(endingsUnstopped(plan));
-  if (stopped) {
-    all.add('cancelled');
-    // Work that fails after it was told to stop is not tried again.
-    if (plan.fault === 'throw-once') all.add('TASK_FAILED');
-  }
+  if (stopped) all.add('cancelled');
+  // Work that fails after it was told to stop, or while nothing gets a slot any more, is not tried again.
+  if ((stopped || closing) && plan.fault === 'throw-once') all.add('TASK_FAILED');
   if (policy.timeoutMs !== undefined) all.add('TASK_TIMEOUT');
   if (policy.expiresInMs !== undefined) all.add('TASK_EXPIRED');
   return all;
