@@ -89,6 +89,8 @@ export class Closing {
     const leftBehind = await this.#closeLanes(alive.length);
     for (const run of this.#scheduler.inProgress) run.proceed();
     await this.#hooks.allCalled();
+    // A later call may have set another one, for what was over already.
+    this.#stopDeadline();
     this.#done = true;
     this.#onClosed();
     const report = { cancelled: this.#cancelled, interrupted: this.#interrupted, alive };

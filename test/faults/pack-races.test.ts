@@ -136,6 +136,18 @@ describe('close() with tasks that share a chunk', () => {
   });
 });
 
+describe('close() that is called again', () => {
+  it('leaves no timer where the first one is about to end', async () => {
+    const { tasks, clock } = await packManager();
+    const first = tasks.close();
+    // Nothing is in progress, so the deadline is none any more.
+    for (let turns = 0; turns < 10; turns++) await Promise.resolve();
+    void tasks.close({ timeoutMs: 1_000 });
+    await first;
+    expect(clock.timers).toBe(0);
+  });
+});
+
 describe('tasks that share chunks', () => {
   it('begin no more while paused, but for those whose chunk is on its way', async () => {
     const { tasks } = await packManager({ chunk: { min: 10, max: 10 } });
