@@ -41,6 +41,7 @@ export class WorkerThread {
   readonly #exited: Promise<void>;
   #port: MessagePort | null = null;
   #ending = false;
+  #keepsAlive = false;
   #onDisposed: (() => void) | null = null;
 
   /** @throws what keeps the machine from starting another thread. */
@@ -91,8 +92,10 @@ export class WorkerThread {
     else postWith(moves, (transferList) => this.#port?.postMessage(message, transferList));
   }
 
-  /** While it has work, the process stays alive for it. */
+  /** Whether the process stays alive for it. At first it does not. */
   keepAlive(keep: boolean): void {
+    if (keep === this.#keepsAlive) return;
+    this.#keepsAlive = keep;
     if (keep) this.#port?.ref();
     else this.#port?.unref();
   }
