@@ -29,7 +29,7 @@ export const pendingTasks: Row = {
 1,000,000 tasks waiting, each number in a process of its own. The 1,000 tasks that a round adds are cancelled or run
 again in the same round, so that the number stays. With a million waiting, a call touches memory that is in no cache, and the garbage
 collector has a gigabyte to look after. Every answer is checked.`,
-  shortfall: '',
+  shortfall: `what grows is the time to reach memory: a million tasks take hundreds of megabytes, and an id that is asked for at random is in no cache. The\nnumber of steps is the same, but for the height of a tree with 32 children a node.`,
   run,
 };
 

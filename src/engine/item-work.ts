@@ -19,7 +19,7 @@ interface ItemsDone extends Pick<Outcome & { kind: 'returned' }, 'done' | 'ms' |
 }
 
 // The host reads an answer in one go, some 0.5 µs for each object in it and what collecting them costs.
-const MAX_OBJECTS = 2_048;
+const MAX_OBJECTS = 512;
 
 /** Errors that may be the doing of one item; others would meet every item. */
 const OF_AN_ITEM = new Set(['TASK_FAILED', 'WORKER_EXITED', 'WORKER_OUT_OF_MEMORY', 'UNSERIALIZABLE']);

@@ -11,10 +11,10 @@ async function sizesOf(items: number, chunk: ChunkOptions): Promise<Set<number>>
   return new Set(results.map(({ size }) => size));
 }
 
-it('sends items whose results are objects in chunks of at most 2,048, however cheap they are', async () => {
+it('sends items whose results are objects in chunks of at most 512, however cheap they are', async () => {
   // One chunk would do for the target.
   const sizes = await sizesOf(50_000, { targetMs: 60_000 });
-  expect(Math.max(...sizes)).toBe(2_048);
+  expect(Math.max(...sizes)).toBe(512);
 });
 
 it('sends more of them where the type asks for it', async () => {
