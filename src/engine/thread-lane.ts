@@ -124,8 +124,7 @@ export class ThreadLane implements FlightLane {
     if (chunk.shared !== undefined) this.#inputs.add(chunk.taskIds[0] as string);
     this.warmTypes.add(chunk.type);
     if (chunk.phase !== 'load') this.usedBy.add(chunk.type);
-    // A task keeps the process alive by itself.
-    if (chunk.phase === 'load') thread.keepAlive(true);
+    thread.keepAlive(true);
     try {
       thread.post(messageOf(chunk, flight.epoch), chunk.moves);
     } catch (error) {
