@@ -320,8 +320,8 @@ export class Pack implements Run, FlightEvents {
     const member = this.#present();
     const task = this.#tasks[member] ?? null;
     if (task === null) return;
-    // The one that was seen before may be over, but that was not heard yet.
-    if ((this.#tasks[this.#seen] ?? null) === null) {
+    // Those before it are over, but that may not have been heard yet: then it is not said to run beside them.
+    if ((this.#tasks[this.#seen] ?? null) === null && this.#tasks.findIndex((other) => other !== null) === member) {
       this.#seen = member;
       task.transition('running', this.#silentForMs());
     }
