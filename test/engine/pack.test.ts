@@ -50,6 +50,24 @@ describe('tasks that share a chunk', () => {
     expect((starts.at(-1) as number) - (starts[0] as number)).toBeGreaterThanOrEqual(16);
   });
 
+  it('are said to run one at a time, also while what the last one returned is not heard yet', async () => {
+    const { tasks } = await packManager();
+    const running = new Set<string>();
+    let most = 0;
+    tasks.on('running', ({ id }) => (most = Math.max(most, running.add(id).size)));
+    tasks.on('completed', ({ id }) => running.delete(id));
+    for (let round = 0; round < 20; round++) {
+      const gate = new Gate();
+      const { handles } = await submitTogether(tasks, 2, (at) => (at === 1 ? { gate: gate.buffer } : {}));
+      await gate.arrived();
+      // Looks which one the thread is at.
+      expect(tasks.stats().running).toBeLessThanOrEqual(1);
+      gate.open();
+      await settledRecords(handles);
+    }
+    expect(most).toBe(1);
+  });
+
   it('tell of a start and an end each, in order, and call each hook once', async () => {
     const { tasks } = await packManager();
     const told: string[] = [];
