@@ -163,6 +163,11 @@ export class TaskManager<
     );
   }
 
+  /** The names of the task types that may be submitted. */
+  get typeNames(): readonly string[] {
+    return [...this.#types.keys()];
+  }
+
   /**
    * Takes a task on. It has been checked, is no unwanted duplicate and waits in the queue when the promise resolves.
    * The input is not copied: do not change it until the task has settled.

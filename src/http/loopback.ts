@@ -1,0 +1,40 @@
+import { BlockList, isIPv6 } from 'node:net';
+
+/** What an adapter of `@hono/node-server` tells of a request. */
+export interface NodeBindings {
+  readonly incoming?: { readonly socket?: { readonly remoteAddress?: string | undefined } | undefined } | undefined;
+}
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+const LOCAL_NAMES: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
+const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via'];
+
+/** Whether an address is of this machine alone. */
+export function isLoopbackAddress(address: string | undefined): boolean {
+  return address !== undefined && LOOPBACK.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+}
+
+/**
+ * Why a request is taken for one from elsewhere; null where it surely comes from a program on this machine. Besides the
+ * address the name counts that was asked for, since a page in a browser here can give its own name this machine's address, and
+ * what a proxy adds.
+ */
+export function whyRemote(request: Request, bindings: NodeBindings | undefined): string | null {
+  const address = bindings?.incoming?.socket?.remoteAddress;
+  if (address === undefined) return 'where it comes from is not known';
+  if (!isLoopbackAddress(address)) return 'it does not come from this machine';
+  const through = FORWARDED.find((header) => request.headers.has(header));
+  if (through !== undefined) return `it came through a proxy (header ${through})`;
+  const { hostname } = new URL(request.url);
+  if (!LOCAL_NAMES.has(hostname)) return 'the host it asks for is not this machine';
+  const origin = request.headers.get('origin');
+  if (origin !== null && !isLocalOrigin(origin)) return 'a page from elsewhere made it';
+  return null;
+}
+
+function isLocalOrigin(origin: string): boolean {
+  return URL.canParse(origin) && LOCAL_NAMES.has(new URL(origin).hostname);
+}

@@ -1,0 +1,131 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { bodyLimit } from 'hono/body-limit';
+import { HTTPException } from 'hono/http-exception';
+import type { AnyTaskType, TaskManager } from '../engine/task-manager.js';
+import type { ApiApp, ApiEnv, ApiContext, AnyTaskManager } from './api-context.js';
+import { ANYONE, callerOf, type Caller } from './caller.js';
+import { addSecuritySchemes, openApiDocument } from './document.js';
+import { HeldRequests } from './held-requests.js';
+import { type NodeBindings, whyRemote } from './loopback.js';
+import { type ResolvedApiOptions, type TaskApiOptions, resolveApiOptions } from './options.js';
+import { RateLimit } from './rate-limit.js';
+import { Refusal, invalid, refusalOf } from './refusal.js';
+import { addTaskRoutes } from './task-routes.js';
+import { refusalOfIssues } from './validation.js';
+
+/** A {@link TaskManager} as an HTTP service. */
+export interface TaskApi {
+  /** Answers a request whose path begins with the base path; all others get 404. Needs no `this`. */
+  readonly fetch: (request: Request, bindings?: unknown) => Response | Promise<Response>;
+  /** Ends all event streams, and answers from then on with 503. The manager goes on. */
+  close(): void;
+}
+
+/**
+ * The HTTP API of a manager, to be mounted in any server: `fetch` takes a web `Request`, and adapters such as
+ * `@hono/node-server` make one of what Node has.
+ *
+ * @example
+ * const api = createTaskApi(tasks, { types: ['embed_batch'], authenticate: apiKeys({ [key]: 'ann' }) });
+ * serve({ fetch: api.fetch, port: 3000 });
+ *
+ * @throws TreadleError INVALID_ARGUMENT for options that are none.
+ */
+export function createTaskApi<Types extends { readonly [Name in keyof Types]: AnyTaskType }>(
+  manager: TaskManager<Types>,
+  options: TaskApiOptions<keyof Types & string> = {},
+): TaskApi {
+  const resolved = resolveApiOptions(options as TaskApiOptions, (manager as AnyTaskManager).typeNames);
+  const context: ApiContext = {
+    manager: manager as AnyTaskManager,
+    options: resolved,
+    held: new HeldRequests(resolved.maxHeldPerOwner),
+  };
+  const app = newApp(resolved);
+  const rateLimit = resolved.rateLimit === null ? null : new RateLimit(resolved.rateLimit);
+  let closed = false;
+
+  app.use(async (c, next) => {
+    if (closed) throw new Refusal('UNAVAILABLE', 'The server is stopping', { retryAfterSeconds: 1 });
+    const caller = await callerOfRequest(c.req.raw, c.env, resolved, rateLimit);
+    await rateLimit?.count(`owner:${caller.owner ?? ''}`);
+    c.set('caller', caller);
+    await next();
+    c.header('cache-control', 'no-store');
+    c.header('x-content-type-options', 'nosniff');
+  });
+  app.use(
+    bodyLimit({
+      maxSize: resolved.maxBodyBytes,
+      onError: () => {
+        throw new Refusal('INVALID_ARGUMENT', `Expected a body of at most ${resolved.maxBodyBytes} bytes`, {
+          status: 413,
+          details: { max_bytes: resolved.maxBodyBytes },
+        });
+      },
+    }),
+  );
+  addTaskRoutes(app, context);
+  addSecuritySchemes(app);
+  let document: object | null = null;
+  app.get(`${resolved.basePath}/openapi.json`, () => Response.json((document ??= openApiDocument(app))));
+  return {
+    fetch: (request, bindings) => app.fetch(request, bindings as NodeBindings),
+    close: () => {
+      closed = true;
+    },
+  };
+}
+
+/** How a message calls the part of a request that does not fit. */
+const PLACES: { readonly [target: string]: string } = { json: 'body', query: 'query', param: 'path' };
+
+function newApp({ onError }: ResolvedApiOptions): ApiApp {
+  const app = new OpenAPIHono<ApiEnv>({
+    defaultHook: (result) => {
+      if (result.success) return;
+      throw refusalOfIssues(
+        result.error.issues,
+        PLACES[result.target] ?? result.target,
+        (result as { data?: unknown }).data,
+      );
+    },
+  });
+  app.notFound((c) => new Refusal('NOT_FOUND', 'There is nothing here', { details: { path: c.req.path } }).response());
+  app.onError((error) => {
+    const refusal = refusalOf(error) ?? refusalOfHono(error);
+    if (refusal !== null) return refusal.response();
+    onError(error);
+    return new Refusal('INTERNAL', 'Internal error').response();
+  });
+  return app;
+}
+
+/** What Hono itself refuses: a body that is no JSON. */
+function refusalOfHono(error: Error): Refusal | null {
+  if (!(error instanceof HTTPException) || error.status >= 500) return null;
+  return error.status === 415
+    ? new Refusal('INVALID_ARGUMENT', 'Expected a body with `Content-Type: application/json`', { status: 415 })
+    : invalid(`Expected a body of JSON: ${error.message}`);
+}
+
+async function callerOfRequest(
+  request: Request,
+  bindings: NodeBindings | undefined,
+  { authenticate, allowUnauthenticated }: ResolvedApiOptions,
+  rateLimit: RateLimit | null,
+): Promise<Caller> {
+  if (authenticate !== null) {
+    const caller = callerOf(await authenticate(request));
+    if (caller !== null) return caller;
+    // Guessing keys has a limit too.
+    await rateLimit?.count(`address:${bindings?.incoming?.socket?.remoteAddress ?? ''}`);
+    throw new Refusal('UNAUTHENTICATED', 'Expected a key that is known');
+  }
+  const why = allowUnauthenticated ? null : whyRemote(request, bindings);
+  if (why === null) return ANYONE;
+  throw new Refusal(
+    'PERMISSION_DENIED',
+    `Without \`authenticate\` only programs on this machine are served, and of this request ${why}`,
+  );
+}
