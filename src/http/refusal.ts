@@ -9,18 +9,27 @@ export class Refusal extends Error {
   readonly status: number;
   readonly details: { readonly [key: string]: JsonValue };
   readonly retryAfterSeconds: number | null;
+  /** The methods that the path has, where the request had another. */
+  readonly allow: string | null;
 
   /** `status` is the code's own where it is left out. */
   constructor(
     code: WireErrorCode,
     message: string,
-    more: { status?: number; details?: Refusal['details']; retryAfterSeconds?: number; cause?: unknown } = {},
+    more: {
+      status?: number;
+      details?: Refusal['details'];
+      retryAfterSeconds?: number;
+      allow?: string;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, 'cause' in more ? { cause: more.cause } : undefined);
     this.code = code;
     this.status = more.status ?? HTTP_STATUS[code];
     this.details = more.details ?? {};
     this.retryAfterSeconds = more.retryAfterSeconds ?? null;
+    this.allow = more.allow ?? null;
   }
 
   response(): Response {
@@ -30,6 +39,7 @@ export class Refusal extends Error {
     };
     const response = Response.json(body, { status: this.status });
     if (this.retryAfterSeconds !== null) response.headers.set('retry-after', String(this.retryAfterSeconds));
+    if (this.allow !== null) response.headers.set('allow', this.allow);
     // What is left of the body is not read, so the connection can't be used again.
     if (this.status === 413) response.headers.set('connection', 'close');
     if (this.status === 401) response.headers.set('www-authenticate', 'Bearer');
@@ -70,4 +80,9 @@ export function taskNotFound(id: string): Refusal {
 
 export function invalid(message: string, details: Refusal['details'] = {}): Refusal {
   return new Refusal('INVALID_ARGUMENT', message, { details });
+}
+
+export function wrongMethod(methods: readonly string[]): Refusal {
+  const allow = methods.join(', ');
+  return new Refusal('INVALID_ARGUMENT', `Expected one of the methods ${allow}`, { status: 405, allow });
 }

@@ -1,6 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
+import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { AnyTaskType, TaskManager } from '../engine/task-manager.js';
 import type { ApiApp, ApiEnv, ApiContext, AnyTaskManager } from './api-context.js';
 import { ANYONE, callerOf, type Caller } from './caller.js';
@@ -9,7 +10,7 @@ import { HeldRequests } from './held-requests.js';
 import { type NodeBindings, whyRemote } from './loopback.js';
 import { type ResolvedApiOptions, type TaskApiOptions, resolveApiOptions } from './options.js';
 import { RateLimit } from './rate-limit.js';
-import { Refusal, invalid, refusalOf } from './refusal.js';
+import { Refusal, invalid, refusalOf, wrongMethod } from './refusal.js';
 import { addTaskRoutes } from './task-routes.js';
 import { refusalOfIssues } from './validation.js';
 
@@ -35,7 +36,7 @@ export function createTaskApi<Types extends { readonly [Name in keyof Types]: An
   manager: TaskManager<Types>,
   options: TaskApiOptions<keyof Types & string> = {},
 ): TaskApi {
-  const resolved = resolveApiOptions(options as TaskApiOptions, (manager as AnyTaskManager).typeNames);
+  const resolved = resolveApiOptions(options, (manager as AnyTaskManager).typeNames);
   const context: ApiContext = {
     manager: manager as AnyTaskManager,
     options: resolved,
@@ -45,14 +46,18 @@ export function createTaskApi<Types extends { readonly [Name in keyof Types]: An
   const rateLimit = resolved.rateLimit === null ? null : new RateLimit(resolved.rateLimit);
   let closed = false;
 
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: (_, methods) => wrongMethod(methods).response() }));
+  app.use(async (c, next) => {
+    await next();
+    c.header('cache-control', 'no-store');
+    c.header('x-content-type-options', 'nosniff');
+  });
   app.use(async (c, next) => {
     if (closed) throw new Refusal('UNAVAILABLE', 'The server is stopping', { retryAfterSeconds: 1 });
     const caller = await callerOfRequest(c.req.raw, c.env, resolved, rateLimit);
     await rateLimit?.count(`owner:${caller.owner ?? ''}`);
     c.set('caller', caller);
     await next();
-    c.header('cache-control', 'no-store');
-    c.header('x-content-type-options', 'nosniff');
   });
   app.use(
     bodyLimit({

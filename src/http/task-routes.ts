@@ -52,7 +52,9 @@ export function addTaskRoutes(app: ApiApp, { manager, options, held }: ApiContex
       const release = held.hold(caller.owner);
       try {
         const task = await submit(caller, submission);
-        return ok(toWire(await task.settled()));
+        // Who has gone waits no more; the task goes on.
+        await Promise.race([task.settled(), aborted(context.req.raw.signal)]);
+        return ok(toWire(task.record));
       } finally {
         release();
       }
@@ -187,7 +189,7 @@ export function addTaskRoutes(app: ApiApp, { manager, options, held }: ApiContex
     const owner = caller.owner ?? undefined;
     const given = { ...rest, resourceId, onDuplicate, owner };
     const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-    return manager.submit(type, said) as Promise<TaskHandle>;
+    return manager.submit(type, said);
   }
 
   function checkAllowed(type: string): void {
@@ -216,4 +218,11 @@ export function addTaskRoutes(app: ApiApp, { manager, options, held }: ApiContex
 
 function ok(result: WireRecord): Response {
   return Response.json({ status: 'ok', result } satisfies WireOk<WireRecord>);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
