@@ -46,12 +46,12 @@ export function createTaskApi<Types extends { readonly [Name in keyof Types]: An
   const rateLimit = resolved.rateLimit === null ? null : new RateLimit(resolved.rateLimit);
   let closed = false;
 
-  app.use(methodNotAllowed({ app, onMethodNotAllowed: (_, methods) => wrongMethod(methods).response() }));
   app.use(async (c, next) => {
     await next();
     c.header('cache-control', 'no-store');
     c.header('x-content-type-options', 'nosniff');
   });
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: (_, methods) => wrongMethod(methods).response() }));
   app.use(async (c, next) => {
     if (closed) throw new Refusal('UNAVAILABLE', 'The server is stopping', { retryAfterSeconds: 1 });
     const caller = await callerOfRequest(c.req.raw, c.env, resolved, rateLimit);
