@@ -3,7 +3,14 @@ export { type Clock, type StopTimer, type Ticker, systemClock } from './engine/c
 export { type CloseOptions, type CloseReport } from './engine/closing.js';
 export { type Awaitable, type Range, type TaskContext, range } from './engine/define-task.js';
 export { TreadleError, type TreadleErrorCode } from './engine/errors.js';
-export { type LogEvent, type StrayErrorEvent, type TaskEvents } from './engine/events.js';
+export { type ChunkDiagnostic, type TaskDiagnostic } from './engine/diagnostics.js';
+export {
+  type ChunkEvent,
+  type ChunkStartEvent,
+  type LogEvent,
+  type StrayErrorEvent,
+  type TaskEvents,
+} from './engine/events.js';
 export { type SettledHook } from './engine/hooks.js';
 export { type Items } from './engine/item-source.js';
 export { type TaskManagerOptions } from './engine/options.js';
@@ -40,4 +47,11 @@ export {
   taskModule,
   taskType,
 } from './engine/task-type.js';
+export {
+  type TaskPhase,
+  type ThreadSnapshot,
+  type ThreadState,
+  type ThreadWork,
+} from './engine/thread-snapshot.js';
+export { type ChunkOutcome } from './engine/thread-flight.js';
 export { transfer } from './engine/transfer.js';

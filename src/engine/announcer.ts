@@ -1,11 +1,15 @@
 import type { EventEmitter } from 'eventemitter3';
-import type { TaskEvents } from './events.js';
+import { CHUNK_END, CHUNK_START, TASK_CHANNELS, type TransitionEvent } from './diagnostics.js';
+import type { ChunkEvent, ChunkStartEvent, TaskEvents } from './events.js';
+import type { Chunk } from './lanes.js';
 import { type ThrownMessage, reviveThrown, serializeThrown } from './protocol.js';
 import { strayWarning } from './task-failure.js';
 import type { Task } from './task.js';
+import type { ChunkOutcome } from './thread-flight.js';
+import type { TaskPhase } from './thread-snapshot.js';
 import type { TaskMessage, TaskRecord } from './task-record.js';
 
-/** Tells who listens to a manager. A listener that throws must not stop the engine. */
+/** Tells who listens to a manager, or to the channels of `node:diagnostics_channel`. A listener that throws must not stop the engine. */
 export class Announcer {
   readonly #emitter: EventEmitter<TaskEvents>;
   readonly #recordOf: (task: Task) => TaskRecord;
@@ -16,10 +20,36 @@ export class Announcer {
     this.#recordOf = recordOf;
   }
 
-  /** The task has come to a new state, or on: the event is named after that. */
-  task(event: Exclude<keyof TaskEvents, 'log' | 'listenerError' | 'strayError'>, task: Task): void {
+  /** The task has come to a new state: the event is named after that. */
+  task(event: TransitionEvent, task: Task): void {
+    const channel = TASK_CHANNELS[event];
+    const listened = this.#emitter.listenerCount(event) > 0;
     // Made only for who listens.
-    if (this.#emitter.listenerCount(event) > 0) this.#emit(event, this.#recordOf(task));
+    if (!listened && !channel.hasSubscribers) return;
+    const record = this.#recordOf(task);
+    // First, because a listener may bring the task to its next state.
+    channel.publish({ manager: this.#emitter, record });
+    if (listened) this.#emit(event, record);
+  }
+
+  /** The task has come on. */
+  progress(task: Task): void {
+    if (this.#emitter.listenerCount('progress') > 0) this.#emit('progress', this.#recordOf(task));
+  }
+
+  chunkSent(type: string, lane: number, chunk: Chunk): void {
+    if (!CHUNK_START.hasSubscribers) return;
+    const event = chunkEvent(type, lane, chunk);
+    // Not within the sending: who hears of it may cancel the task.
+    queueMicrotask(() => CHUNK_START.publish({ manager: this.#emitter, chunk: event }));
+  }
+
+  chunkOver(type: string, lane: number, chunk: Chunk, ms: number, outcome: ChunkOutcome): void {
+    const listened = this.#emitter.listenerCount('chunk') > 0;
+    if (!listened && !CHUNK_END.hasSubscribers) return;
+    const event: ChunkEvent = Object.freeze({ ...chunkEvent(type, lane, chunk), ms, outcome });
+    CHUNK_END.publish({ manager: this.#emitter, chunk: event });
+    if (listened) this.#emit('chunk', event);
   }
 
   messages(task: Task, messages: readonly TaskMessage[]): void {
@@ -59,4 +89,8 @@ export class Announcer {
       this.error(error);
     }
   }
+}
+
+function chunkEvent(type: string, thread: number, { taskIds, phase, from, to }: Chunk): ChunkStartEvent {
+  return Object.freeze({ thread, taskIds: Object.freeze([...taskIds]), type, phase: phase as TaskPhase, from, to });
 }

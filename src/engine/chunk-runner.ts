@@ -1,4 +1,4 @@
-import { Deserializer, getHeapStatistics } from 'node:v8';
+import { Deserializer } from 'node:v8';
 import { Answers, type Post } from './answers.js';
 import { ControlBlock } from './control-block.js';
 import { type Awaitable, type BatchDefinition, type TaskDefinition, isDefinition } from './define-task.js';
@@ -15,12 +15,11 @@ import type {
   WakeMessage,
   WorkerBoot,
 } from './protocol.js';
+import { ThreadHeap } from './thread-heap.js';
 import { WarmThings, isPromise } from './warm-things.js';
 import { type ContextHost, WorkerContext } from './worker-context.js';
 
 type Definition = TaskDefinition<unknown, unknown> | BatchDefinition<unknown, unknown, unknown>;
-
-const MEGABYTE = 2 ** 20;
 
 /** The thread's side of a lane: runs chunks, one at a time, and never throws. */
 export class ChunkRunner implements ContextHost {
@@ -32,6 +31,7 @@ export class ChunkRunner implements ContextHost {
   readonly #modules = new Map<number, Definition>();
   readonly #warm = new WarmThings();
   readonly #inputs = new Map<string, unknown>();
+  readonly #heap: ThreadHeap;
   #epoch = 0;
   #answers: Answers | null = null;
   #module: Origin = { type: -1, module: '', taskId: null };
@@ -40,6 +40,7 @@ export class ChunkRunner implements ContextHost {
     this.#boot = boot;
     this.#post = post;
     this.control = new ControlBlock(boot.control);
+    this.#heap = new ThreadHeap(this.control, boot.heapMb);
   }
 
   /** Runs a chunk, or the members of a pack one after another, and tells the host. */
@@ -55,7 +56,7 @@ export class ChunkRunner implements ContextHost {
     } catch (error) {
       const outcome = threw('TASK_MODULE_FAILED', error);
       for (const member of message.taskIds.keys()) answers.add(member, outcome, 0);
-      return this.#leave(message, { ms: 0, overHeap: this.#overHeap });
+      return this.#leave(message, { ms: 0, overHeap: this.#heap.measure(performance.now()) });
     }
 
     if (message.describe) this.control.describe(shapeOf(definition));
@@ -72,7 +73,7 @@ export class ChunkRunner implements ContextHost {
     this.#leave(message, {
       ms: Math.max(0, now - startedAt - this.#warm.setupMs),
       shape: message.describe ? shapeOf(definition) : undefined,
-      overHeap: this.#overHeap,
+      overHeap: this.#heap.measure(now),
     });
   }
 
@@ -114,11 +115,6 @@ export class ChunkRunner implements ContextHost {
 
   #originOf(type: number, taskId: string | null): Origin {
     return { type, module: this.#typeOf(type).url, taskId };
-  }
-
-  get #overHeap(): boolean | undefined {
-    const { heapMb } = this.#boot;
-    return heapMb === Infinity ? undefined : getHeapStatistics().used_heap_size > heapMb * MEGABYTE;
   }
 
   #typeOf(type: number): WorkerBoot['types'][number] {

@@ -19,9 +19,10 @@ const CLAIMS = 5;
 const INT_CELLS = CLAIMS + MAX_MEMBERS;
 const DONE = 0;
 const TOTAL = 1;
+const HEAP = 2;
 // Floats lie at multiples of their size.
 const FLOAT_OFFSET = Math.ceil(INT_CELLS / 2) * Float64Array.BYTES_PER_ELEMENT;
-const FLOAT_CELLS = 2;
+const FLOAT_CELLS = 3;
 
 const SHAPE_BITS = ['batch', 'plan', 'each', 'finish', 'cleanup'] as const;
 
@@ -74,10 +75,31 @@ export class ControlBlock {
     this.#resetCounters();
   }
 
+  /** The beats of {@link sample} alone. */
+  get beats(): number {
+    return Atomics.load(this.#ints, BEATS);
+  }
+
+  /** Another thread comes: nothing is known of its heap. */
+  forgetHeap(): void {
+    this.#floats[HEAP] = 0;
+  }
+
+  /** What the thread last said of its heap, in bytes; null before it has. */
+  get heapUsedBytes(): number | null {
+    const bytes = this.#floats[HEAP] as number;
+    return bytes > 0 ? bytes : null;
+  }
+
   /** Takes a member back that the thread has not begun; false when it has. */
   takeBack(epoch: number, index: number): boolean {
     const sent = epoch * 4 + SENT;
     return Atomics.compareExchange(this.#ints, CLAIMS + index, sent, epoch * 4 + TAKEN_BACK) === sent;
+  }
+
+  /** Whether the host has taken the member back. */
+  isTakenBack(epoch: number, index: number): boolean {
+    return Atomics.load(this.#ints, CLAIMS + index) === epoch * 4 + TAKEN_BACK;
   }
 
   /** Whether the thread has begun the member. */
@@ -96,7 +118,7 @@ export class ControlBlock {
     return {
       done: this.#floats[DONE] as number,
       total: this.#floats[TOTAL] as number,
-      beats: Atomics.load(this.#ints, BEATS),
+      beats: this.beats,
     };
   }
 
@@ -164,6 +186,10 @@ export class ControlBlock {
 
   countTotal(total: number): void {
     this.#floats[TOTAL] = total;
+  }
+
+  noteHeap(usedBytes: number): void {
+    this.#floats[HEAP] = usedBytes;
   }
 
   noteStrayExit(epoch: number): void {

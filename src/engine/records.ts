@@ -170,8 +170,8 @@ function withoutIterator(work: TaskWork): TaskWork {
   return work.items === null || isIndexed(work.items) ? work : { ...work, items: READ };
 }
 
-/** A slip in a scope must not show the tasks of everybody. */
-function ownerOf(scope: OwnerScope): string | null {
+/** Null for all owners. A slip in a scope must not show the tasks of everybody. @throws TreadleError INVALID_ARGUMENT */
+export function ownerOf(scope: OwnerScope): string | null {
   onlyKeys('scope', scope, ['owner']);
   refuseUndefined('owner', scope);
   return key('owner', scope.owner);

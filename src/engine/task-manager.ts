@@ -18,7 +18,7 @@ import { countOf } from './item-source.js';
 import { Pack, type PackHost, isPackable } from './pack.js';
 import { ProgressTicker } from './progress-ticker.js';
 import { Reconciler } from './reconciler.js';
-import { type ListOptions, type OwnerScope, Records, type TaskPage } from './records.js';
+import { type ListOptions, type OwnerScope, Records, type TaskPage, ownerOf } from './records.js';
 import { type RerunOptions, checkRerunOptions, workOfRerun } from './rerun.js';
 import type { Run } from './run.js';
 import { Scheduler } from './scheduler.js';
@@ -44,6 +44,7 @@ import {
 import type { Notes } from './protocol.js';
 import { type ResolvedTaskType, type TaskType, resolveTaskTypes } from './task-type.js';
 import { ThreadPool } from './thread-pool.js';
+import { type ThreadSnapshot, threadSnapshot } from './thread-snapshot.js';
 
 /** A task type of any kind. */
 // oxlint-disable-next-line typescript/no-explicit-any -- only `any` takes every definition and input
@@ -62,7 +63,13 @@ export interface TaskStats {
   readonly paused: boolean;
   /** Settled records that are kept. */
   readonly history: number;
-  readonly threads: { readonly max: number; readonly live: number; readonly busy: number };
+  readonly threads: {
+    readonly max: number;
+    readonly live: number;
+    readonly busy: number;
+    /** As in {@link ThreadSnapshot}. */
+    readonly overdue: number;
+  };
 }
 
 /**
@@ -108,6 +115,7 @@ export class TaskManager<
       throw invalidArgument('reconcileEveryMs', expected, Infinity);
     }
     this.#types = new Map(types.map((type) => [type.name, type]));
+    const nameOf = (type: number): string => (types[type] as ResolvedTaskType).name;
     this.#threads = threads.max;
     this.#lanes = new ThreadPool({
       ...threads,
@@ -115,6 +123,11 @@ export class TaskManager<
       unkillable: new Set(types.filter(({ policy }) => !policy.killable).map(({ index }) => index)),
       narrow: new Set(types.filter(({ policy }) => policy.parallelism < Infinity).map(({ index }) => index)),
       clock,
+      chunks: {
+        onChunkSent: (lane, chunk) => this.#announcer.chunkSent(nameOf(chunk.type), lane, chunk),
+        onChunkOver: (lane, chunk, ms, outcome) =>
+          this.#announcer.chunkOver(nameOf(chunk.type), lane, chunk, ms, outcome),
+      },
       onStray: ({ type, taskId, error }) => this.#announcer.stray(types[type ?? -1]?.name ?? null, taskId, error),
       onChange: () => this.#scheduler.onLaneChange(),
     });
@@ -283,8 +296,25 @@ export class TaskManager<
       maxConcurrentTasks: this.#scheduler.maxConcurrentTasks,
       paused: this.#scheduler.paused,
       history: this.#records.settled,
-      threads: { max: this.#threads, live: this.#lanes.live(), busy: this.#lanes.busy() },
+      threads: {
+        max: this.#threads,
+        live: this.#lanes.live(),
+        busy: this.#lanes.busy(),
+        overdue: this.threads().filter(({ overdue }) => overdue).length,
+      },
     };
+  }
+
+  /**
+   * Every thread at this moment, by number: what it works on, since when, and whether it shows signs of life. Those that
+   * `setThreads` gave up are there until they are gone. With an owner, of the work of others no more is shown than that
+   * there is some.
+   * @throws TreadleError INVALID_ARGUMENT for a scope that is none.
+   */
+  threads(scope: OwnerScope = {}): readonly ThreadSnapshot[] {
+    const types = [...this.#types.values()];
+    const isOwn = ownerOf(scope) === null ? null : (id: string) => this.#records.find(id, scope) !== undefined;
+    return this.#lanes.views().map((lane) => threadSnapshot(lane, types, isOwn));
   }
 
   /** Lets no further task start and no further chunk be cut; chunks in flight end. Submitting goes on. */
@@ -496,6 +526,7 @@ export class TaskManager<
   }
 
   #tick(): void {
+    this.#lanes.look();
     for (const run of this.#scheduler.inProgress) {
       run.sample();
       for (const task of run.tasks()) {
@@ -503,7 +534,7 @@ export class TaskManager<
         if (task.status === 'pending' || isTerminal(task.status) || !task.hasNewProgress()) continue;
         task.touch();
         task.changed();
-        this.#announcer.task('progress', task);
+        this.#announcer.progress(task);
       }
     }
   }

@@ -1,14 +1,18 @@
 import type { Worker } from 'node:worker_threads';
 import type { ControlBlock, Counters } from './control-block.js';
 import { guardExit } from './exit-guard.js';
-import type { Flight, FlightEvents, FlightOutcome } from './lanes.js';
+import type { Chunk, Flight, FlightEvents, FlightOutcome } from './lanes.js';
 import { type FlightEnd, type FlightMessage, type ModuleShape, type WakeMessage, serializeThrown } from './protocol.js';
 import { threadTimeMs } from './thread-time.js';
 
 /** What a flight asks of its lane. */
 export interface FlightLane {
   wake(message: WakeMessage): void;
+  /** It is told to stop, not for the first time perhaps. */
+  onStopping(flight: ThreadFlight): void;
   onFlightOver(flight: ThreadFlight, end: FlightEnd | null): void;
+  /** All that is known of it has been told, but for `onLeft`. `ms` is milliseconds of work, 0 where it is not known. */
+  onAllTold(flight: ThreadFlight, ms: number, outcome: ChunkOutcome): void;
 }
 
 /** How the thread of a flight ended. */
@@ -18,12 +22,20 @@ export interface ThreadEnd {
   readonly exitCode: number | null;
 }
 
+/** What became of a chunk. */
+export type ChunkOutcome = FlightOutcome['kind'];
+
+// From the best to the worst.
+const OUTCOMES: readonly ChunkOutcome[] = ['stopped', 'returned', 'planned', 'threw', 'unsendable', 'lost'];
+const RANKS = { returned: 1, planned: 2, threw: 3, unsendable: 4, lost: 5 } as const;
+
 /** Not known where the member is over, or nothing was begun. */
 const NOTHING_COUNTED: Counters = { done: 0, total: Number.NaN, beats: 0 };
 
 /** A chunk on a thread, or on its way there while the thread still starts. */
 export class ThreadFlight implements Flight {
   readonly epoch: number;
+  readonly chunk: Chunk;
   readonly #control: ControlBlock;
   readonly #lane: FlightLane;
   readonly #events: FlightEvents;
@@ -35,11 +47,15 @@ export class ThreadFlight implements Flight {
   #over = false;
   #ended = false;
   #killed = false;
+  /** Of its members' outcomes the worst. */
+  #rank = 0;
   #worker: Worker | null = null;
   #unguard: (() => void) | null = null;
 
-  constructor(epoch: number, members: number, control: ControlBlock, events: FlightEvents, lane: FlightLane) {
+  constructor(epoch: number, chunk: Chunk, control: ControlBlock, events: FlightEvents, lane: FlightLane) {
+    const members = chunk.taskIds.length;
     this.epoch = epoch;
+    this.chunk = chunk;
     this.#control = control;
     this.#events = events;
     this.#lane = lane;
@@ -72,7 +88,9 @@ export class ThreadFlight implements Flight {
   cancel(member = 0): void {
     // Work that has not begun is simply taken back; the thread then leaves at once.
     if (this.#over || this.takeBack(member)) return;
-    if (this.#control.ask(this.epoch, member)) this.#lane.wake({ cancel: this.epoch, member });
+    if (!this.#control.ask(this.epoch, member)) return;
+    this.#lane.onStopping(this);
+    this.#lane.wake({ cancel: this.epoch, member });
   }
 
   takeBack(member: number): boolean {
@@ -80,12 +98,14 @@ export class ThreadFlight implements Flight {
     this.#wanted--;
     // Nobody needs the thread any more that it waits for.
     if (this.#wanted === 0 && this.#worker === null) this.#end(0, null);
+    else if (this.#wanted === 0) this.#lane.onStopping(this);
     return true;
   }
 
   kill(): void {
     if (this.#over) return;
     this.#killed = true;
+    this.#lane.onStopping(this);
     // Its own thread: the lane may have the next one already while this one still ends.
     if (this.#worker !== null) void this.#worker.terminate();
     else this.lose({ error: new Error('The thread had not started yet'), exitCode: null });
@@ -133,7 +153,7 @@ export class ThreadFlight implements Flight {
       loading: !blameless && this.#control.loading,
     } as const;
     // Members run one after another: the last one that was begun is the one that the thread was at.
-    const present = blameless ? -1 : this.#lastBegun();
+    const present = blameless ? -1 : this.present;
     for (const member of this.#told.keys()) {
       const claimed = member === present;
       this.#tell(member, { ...lost, claimed, done: claimed ? this.#control.sample().done : 0 });
@@ -141,15 +161,23 @@ export class ThreadFlight implements Flight {
     this.#end(0, launched ? this.#control.shape() : null);
   }
 
-  #lastBegun(): number {
+  /** The place of the member that the thread is at; −1 before it has begun. */
+  get present(): number {
     let member = this.#told.length - 1;
     while (member >= 0 && !this.#control.isClaimed(this.epoch, member)) member--;
     return member;
   }
 
+  /** The tasks that it carries, without those that were taken back. */
+  get carried(): readonly string[] {
+    return this.chunk.taskIds.filter((_, member) => !this.#control.isTakenBack(this.epoch, member));
+  }
+
   #tell(member: number, outcome: FlightOutcome, ageMs = 0): void {
     if (this.#told[member] !== false) return;
     this.#told[member] = true;
+    // That a member was taken back says nothing of the others.
+    if (outcome.kind !== 'stopped') this.#rank = Math.max(this.#rank, RANKS[outcome.kind]);
     this.#events.onOutcome(outcome, member, ageMs);
   }
 
@@ -160,6 +188,7 @@ export class ThreadFlight implements Flight {
       if (this.#told[member] === false) this.#tell(member, { kind: 'stopped', begun: false });
     }
     this.#giveLaneBack(null);
+    this.#lane.onAllTold(this, ms, OUTCOMES[this.#rank] ?? 'stopped');
     this.#events.onLeft(ms, shape);
   }
 

@@ -1,9 +1,11 @@
 import type { ResourceLimits } from 'node:worker_threads';
 import type { Clock, StopTimer } from './clock.js';
 import { ControlBlock } from './control-block.js';
+import { LaneWatch } from './lane-watch.js';
 import type { Chunk, Flight, FlightEvents } from './lanes.js';
 import type { ChunkMessage, FlightEnd, FlightMessage, StrayMessage, WakeMessage, WorkerBoot } from './protocol.js';
-import { type FlightLane, type ThreadEnd, ThreadFlight } from './thread-flight.js';
+import { type ChunkOutcome, type FlightLane, type ThreadEnd, ThreadFlight } from './thread-flight.js';
+import type { LaneView, ThreadState } from './thread-snapshot.js';
 import { type RecycleLimits, ThreadWear } from './thread-wear.js';
 import { WorkerThread } from './worker-thread.js';
 
@@ -16,12 +18,23 @@ const BOOT_RETRY_MS = 100;
  */
 export type LaneState = 'cold' | 'booting' | 'idle' | 'busy' | 'broken' | 'closed';
 
+/** Who is told of all chunks on all lanes, but of those that only load a module. */
+export interface ChunkObserver {
+  /** It is on its way. */
+  onChunkSent(lane: number, chunk: Chunk): void;
+  /** It is over. `ms` is milliseconds of work on the thread, 0 where that is not known. */
+  onChunkOver(lane: number, chunk: Chunk, ms: number, outcome: ChunkOutcome): void;
+}
+
 export interface ThreadLaneOptions {
+  /** The number of the lane. */
+  readonly id: number;
   readonly types: WorkerBoot['types'];
   readonly resourceLimits: ResourceLimits;
   readonly nice: number;
   readonly recycle: RecycleLimits;
   readonly clock: Clock;
+  readonly chunks: ChunkObserver;
   readonly onStray: (stray: StrayMessage['stray']) => void;
   readonly onChange: () => void;
 }
@@ -42,6 +55,7 @@ export class ThreadLane implements FlightLane {
   leaving = false;
   readonly #options: ThreadLaneOptions;
   readonly #control = new ControlBlock();
+  readonly #watch: LaneWatch;
   #thread: WorkerThread | null = null;
   #epoch = 0;
   #flight: ThreadFlight | null = null;
@@ -60,6 +74,7 @@ export class ThreadLane implements FlightLane {
 
   constructor(options: ThreadLaneOptions) {
     this.#options = options;
+    this.#watch = new LaneWatch(options.clock);
     this.#wear = new ThreadWear(options.recycle.afterTasks);
   }
 
@@ -68,10 +83,15 @@ export class ThreadLane implements FlightLane {
     return this.#thread?.up === true || this.#waiting !== null || this.state === 'booting';
   }
 
+  get id(): number {
+    return this.#options.id;
+  }
+
   /** Starts the thread. */
   boot(): void {
     this.#stopRetry?.();
     this.#stopRetry = null;
+    this.#control.forgetHeap();
     this.#becomeBooting();
     const { types, recycle, nice, resourceLimits, clock } = this.#options;
     try {
@@ -92,9 +112,9 @@ export class ThreadLane implements FlightLane {
   }
 
   send(chunk: Chunk, events: FlightEvents): Flight {
-    const members = chunk.taskIds.length;
     this.#epoch = ControlBlock.nextEpoch(this.#epoch);
-    const flight = new ThreadFlight(this.#epoch, members, this.#control, events, this);
+    const flight = new ThreadFlight(this.#epoch, chunk, this.#control, events, this);
+    if (chunk.phase !== 'load') this.#options.chunks.onChunkSent(this.id, chunk);
     const thread = this.#thread;
     if (thread === null) {
       queueMicrotask(() => flight.lose(this.#noThread()));
@@ -103,7 +123,8 @@ export class ThreadLane implements FlightLane {
 
     this.state = 'busy';
     this.#flight = flight;
-    this.#control.launch(this.#epoch, members);
+    this.#control.launch(this.#epoch, chunk.taskIds.length);
+    this.#watch.sent(this.#pulseOf(flight));
     if (this.#wear.fits(chunk)) {
       this.#launch(thread, flight, chunk);
     } else {
@@ -238,6 +259,57 @@ export class ThreadLane implements FlightLane {
     this.state = 'idle';
     this.idleSince = this.#options.clock.monotonic();
     this.#options.onChange();
+  }
+
+  /** Looks whether its flight shows signs of life. */
+  look(): void {
+    if (this.#flight !== null) this.#watch.look(this.#pulseOf(this.#flight));
+  }
+
+  /** Changes with each sign of life: what the work counts or says, and that the next of its members has begun. */
+  #pulseOf(flight: ThreadFlight): number {
+    return this.#control.beats + flight.present;
+  }
+
+  /** What is to be seen of it. */
+  view(): LaneView {
+    const flight = this.#flight;
+    return {
+      id: this.id,
+      state: this.#shownState(),
+      heapUsedBytes: this.#thread === null ? null : this.#control.heapUsedBytes,
+      flight:
+        flight === null
+          ? null
+          : {
+              chunk: flight.chunk,
+              taskIds: flight.carried,
+              present: flight.chunk.taskIds[Math.max(0, flight.present)] as string,
+              ...this.#watch.sight(this.#pulseOf(flight)),
+            },
+    };
+  }
+
+  #shownState(): ThreadState {
+    // A thread that dies has its flight until it is gone.
+    if (this.#flight !== null) return 'busy';
+    switch (this.state) {
+      case 'cold':
+      case 'closed':
+        return 'stopped';
+      case 'booting':
+        return this.#isLeaving ? 'stopped' : 'starting';
+      default:
+        return this.state;
+    }
+  }
+
+  onStopping(flight: ThreadFlight): void {
+    if (this.#flight === flight) this.#watch.stopped();
+  }
+
+  onAllTold({ chunk }: ThreadFlight, ms: number, outcome: ChunkOutcome): void {
+    if (chunk.phase !== 'load') this.#options.chunks.onChunkOver(this.id, chunk, ms, outcome);
   }
 
   onFlightOver(flight: ThreadFlight, end: FlightEnd | null): void {

@@ -4,7 +4,8 @@ import { deferred } from './deferred.js';
 import type { Chunk, Flight, FlightEvents, Lanes, Outcome } from './lanes.js';
 import { LoneOutcome } from './lone-outcome.js';
 import type { StrayMessage, WorkerBoot } from './protocol.js';
-import { type LaneState, ThreadLane } from './thread-lane.js';
+import { type ChunkObserver, type LaneState, ThreadLane } from './thread-lane.js';
+import type { LaneView } from './thread-snapshot.js';
 import type { RecycleLimits } from './thread-wear.js';
 
 export interface ThreadPoolOptions {
@@ -19,6 +20,7 @@ export interface ThreadPoolOptions {
   /** Numbers of the types whose tasks use a few lanes each, so that they need not be warm on all. */
   readonly narrow: ReadonlySet<number>;
   readonly clock: Clock;
+  readonly chunks: ChunkObserver;
   /** Code threw that a task had left behind; its thread is replaced. */
   readonly onStray: (stray: StrayMessage['stray']) => void;
   /** A lane became free, or its thread came or went. */
@@ -123,11 +125,30 @@ export class ThreadPool implements Lanes {
   }
 
   #addLanes(max: number): void {
-    const { types, resourceLimits, nice, recycle, clock, onStray } = this.#options;
+    const { types, resourceLimits, nice, recycle, clock, chunks, onStray } = this.#options;
     const onChange = (): void => this.#onLaneChange();
     while (this.#lanes.length < max) {
-      this.#lanes.push(new ThreadLane({ types, resourceLimits, nice, recycle, clock, onStray, onChange }));
+      const id = this.#freeId();
+      this.#lanes.push(new ThreadLane({ id, types, resourceLimits, nice, recycle, clock, chunks, onStray, onChange }));
     }
+  }
+
+  /** The least number that no lane has, so that there are never more of them than there were lanes at once. */
+  #freeId(): number {
+    const taken = new Set(Array.from(this.#all(), ({ id }) => id));
+    let id = 0;
+    while (taken.has(id)) id++;
+    return id;
+  }
+
+  /** Looks at the work on all lanes for signs of life. */
+  look(): void {
+    for (const lane of this.#all()) lane.look();
+  }
+
+  /** All lanes, by number: those that leave are among them until their threads are gone. */
+  views(): readonly LaneView[] {
+    return Array.from(this.#all(), (lane) => lane.view()).sort((a, b) => a.id - b.id);
   }
 
   live(): number {

@@ -101,7 +101,7 @@ describe('while an isolated task waits for its new thread', () => {
     const running = new Promise((resolve) => made.tasks.once('running', resolve));
     const task = await made.submit('apart');
     await running;
-    expect(made.tasks.stats().threads).toEqual({ max: 1, live: 1, busy: 1 });
+    expect(made.tasks.stats().threads).toEqual({ max: 1, live: 1, busy: 1, overdue: 0 });
     return { ...made, task };
   }
 

@@ -23,18 +23,18 @@ function warmManager(options: Omit<Partial<TaskManagerOptions<never>>, 'types'> 
 describe('threads', () => {
   it('start when there is work, one for each task that can run, and never more than threads.max', async () => {
     const tasks = createTestManager({ threads: { max: 3 } });
-    expect(tasks.stats().threads).toEqual({ max: 3, live: 0, busy: 0 });
+    expect(tasks.stats().threads).toEqual({ max: 3, live: 0, busy: 0, overdue: 0 });
     const gate = new Gate();
     const submit = () => tasks.submit('fault', { input: { action: 'gate', gate: gate.buffer } });
     const handles = [await submit()];
     await gate.arrived(1);
-    expect(tasks.stats().threads).toEqual({ max: 3, live: 1, busy: 1 });
+    expect(tasks.stats().threads).toEqual({ max: 3, live: 1, busy: 1, overdue: 0 });
     handles.push(await submit(), await submit(), await submit(), await submit());
     await gate.arrived(3);
-    expect(tasks.stats().threads).toEqual({ max: 3, live: 3, busy: 3 });
+    expect(tasks.stats().threads).toEqual({ max: 3, live: 3, busy: 3, overdue: 0 });
     gate.open();
     await Promise.all(handles.map((handle) => handle.settled()));
-    expect(tasks.stats().threads).toEqual({ max: 3, live: 3, busy: 0 });
+    expect(tasks.stats().threads).toEqual({ max: 3, live: 3, busy: 0, overdue: 0 });
   });
 
   it('are more or fewer after setThreads; one that works ends after its work', async () => {
@@ -45,9 +45,9 @@ describe('threads', () => {
     await gate.arrived(1);
     tasks.setThreads(3);
     await gate.arrived(3);
-    expect(tasks.stats().threads).toEqual({ max: 3, live: 3, busy: 3 });
+    expect(tasks.stats().threads).toEqual({ max: 3, live: 3, busy: 3, overdue: 0 });
     tasks.setThreads(1);
-    expect(tasks.stats().threads).toEqual({ max: 1, live: 3, busy: 3 });
+    expect(tasks.stats().threads).toEqual({ max: 1, live: 3, busy: 3, overdue: 0 });
     gate.open();
     await Promise.all(handles.map((handle) => handle.settled()));
     expect((await (await tasks.submit('fault', { input: { action: 'echo' } })).settled()).status).toBe('completed');
@@ -58,7 +58,7 @@ describe('threads', () => {
   it('are all up, with every module loaded, after ready()', async () => {
     const tasks = createTestManager({ threads: { max: 2 } });
     await tasks.ready();
-    expect(tasks.stats().threads).toEqual({ max: 2, live: 2, busy: 0 });
+    expect(tasks.stats().threads).toEqual({ max: 2, live: 2, busy: 0, overdue: 0 });
     // The shapes are known now, so a wrong submission is refused at once.
     const submit = tasks.submit.bind(tasks) as (type: string, options: object) => Promise<unknown>;
     await expect(submit('fault', { items: [1] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });

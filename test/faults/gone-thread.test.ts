@@ -36,6 +36,7 @@ async function upPool() {
     unkillable: new Set(),
     narrow: new Set(),
     clock: systemClock,
+    chunks: { onChunkSent: () => {}, onChunkOver: () => {} },
     onStray: () => {},
     onChange: () => changed(),
   });

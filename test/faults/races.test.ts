@@ -146,7 +146,7 @@ describe('changing the number of threads', () => {
     expect(tasks.stats().threads.live).toBe(3);
     gate.open();
     await Promise.all([ready, ...handles.map((handle) => handle.settled())]);
-    expect(tasks.stats().threads).toEqual({ max: 3, live: 3, busy: 0 });
+    expect(tasks.stats().threads).toEqual({ max: 3, live: 3, busy: 0, overdue: 0 });
   });
 });
 

@@ -158,7 +158,7 @@ export class FaultBench {
     if (this.#closed !== null) return this.checkClosed();
     await this.callTheRoll();
     await this.watch.atMost(this.#threads);
-    expect(this.tasks.stats().threads).toEqual({ max: this.#threads, live: this.#threads, busy: 0 });
+    expect(this.tasks.stats().threads).toEqual({ max: this.#threads, live: this.#threads, busy: 0, overdue: 0 });
     this.#stories.check();
   }
 

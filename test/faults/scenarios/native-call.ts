@@ -39,7 +39,7 @@ async function staysInTheWay(bench: FaultBench, pipe: NamedPipe): Promise<void> 
   const second = await bench.submitFine();
   await pipe.readHalf();
   expect(second.record.status).toBe('pending');
-  expect(bench.tasks.stats().threads).toEqual({ max: 2, live: 2, busy: 2 });
+  expect(bench.tasks.stats().threads).toMatchObject({ max: 2, live: 2, busy: 2 });
   trap.release();
   expect(await first.result()).toBe(trap.result);
   expect(await second.result()).toBe(6);
