@@ -1,6 +1,6 @@
 export { type ChunkOptions } from './engine/chunk.js';
 export { type Clock, type StopTimer, type Ticker, systemClock } from './engine/clock.js';
-export { type CloseOptions, type CloseReport } from './engine/closing.js';
+export { type CloseOptions, type CloseReport, type ClosingStats } from './engine/closing.js';
 export { type Awaitable, type Range, type TaskContext, range } from './engine/define-task.js';
 export { TreadleError, type TreadleErrorCode } from './engine/errors.js';
 export { type ChunkDiagnostic, type TaskDiagnostic } from './engine/diagnostics.js';
@@ -20,8 +20,8 @@ export { Reconciler, type ReconcilerStatus } from './engine/reconciler.js';
 export { type RerunOptions } from './engine/rerun.js';
 export { TaskHandle } from './engine/task-handle.js';
 export { type TaskFilter } from './engine/task-index.js';
-export { type ListOptions, type OwnerScope, type TaskPage } from './engine/records.js';
-export { TaskManager, type TaskStats } from './engine/task-manager.js';
+export { type ListOptions, type OwnerScope, type ResultsOptions, type TaskPage } from './engine/records.js';
+export { TaskManager } from './engine/task-manager.js';
 export {
   type CancelledRecord,
   type CancellingRecord,
@@ -39,6 +39,7 @@ export {
   type TaskRecord,
   type TaskStatus,
 } from './engine/task-record.js';
+export { type TaskStats, type TypeStats } from './engine/task-stats.js';
 export {
   type OnDuplicate,
   type TaskModule,
@@ -47,11 +48,6 @@ export {
   taskModule,
   taskType,
 } from './engine/task-type.js';
-export {
-  type TaskPhase,
-  type ThreadSnapshot,
-  type ThreadState,
-  type ThreadWork,
-} from './engine/thread-snapshot.js';
+export { type TaskPhase, type ThreadSnapshot, type ThreadState, type ThreadWork } from './engine/thread-snapshot.js';
 export { type ChunkOutcome } from './engine/thread-flight.js';
 export { transfer } from './engine/transfer.js';

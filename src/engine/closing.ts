@@ -3,6 +3,7 @@ import { deferred } from './deferred.js';
 import type { Hooks } from './hooks.js';
 import type { Lanes } from './lanes.js';
 import type { Scheduler } from './scheduler.js';
+import { isTerminal } from './task-record.js';
 import type { Task } from './task.js';
 
 export interface CloseOptions {
@@ -25,6 +26,19 @@ export interface CloseReport {
   readonly leftBehind?: number;
 }
 
+/** How far closing a manager is. */
+export interface ClosingStats {
+  /** When `close()` was called first. Epoch milliseconds. */
+  readonly since: number;
+  /** When tasks that still run are stopped, or were. Epoch milliseconds; null where they may take as long as they need. */
+  readonly deadline: number | null;
+  /**
+   * Ids of the tasks that it waits for to settle. None once `close()` has ended, though its report may name some as
+   * `alive`.
+   */
+  readonly waitingFor: readonly string[];
+}
+
 // How long a thread that was ended may take to be gone before the report names it.
 const EXIT_WAIT_MS = 1_000;
 
@@ -42,6 +56,8 @@ export class Closing {
   readonly #deadline = deferred<void>();
   #stopDeadline: StopTimer = () => {};
   #deadlineAt = Infinity;
+  readonly #since: number;
+  #deadlineTime = Infinity;
 
   constructor(scheduler: Scheduler, lanes: Lanes, hooks: Hooks, clock: Clock, onClosed: () => void) {
     this.#scheduler = scheduler;
@@ -49,19 +65,34 @@ export class Closing {
     this.#hooks = hooks;
     this.#clock = clock;
     this.#onClosed = onClosed;
+    this.#since = clock.now();
+  }
+
+  /** With an owner, only that owner's tasks are named. */
+  stats(owner: string | null): ClosingStats {
+    const deadline = this.#deadlineTime === Infinity ? null : this.#deadlineTime;
+    const waitingFor = this.#done ? [] : Array.from(this.#unsettled(owner), ({ id }) => id);
+    return { since: this.#since, deadline, waitingFor };
+  }
+
+  *#unsettled(owner: string | null): Generator<Task, void, undefined> {
+    const isAwaited = (task: Task): boolean =>
+      !isTerminal(task.status) && (owner === null || task.identity.owner === owner);
+    for (const run of this.#scheduler.inProgress) for (const task of run.tasks()) if (isAwaited(task)) yield task;
+    // Those that went back to the queue.
+    for (const task of this.#scheduler.waitingTasks()) if (isAwaited(task)) yield task;
   }
 
   /** The report; the deadline is `timeoutMs` from now, unless an earlier one is set. */
   async until(timeoutMs: number): Promise<CloseReport> {
-    this.#report ??= this.#close();
-    if (this.#done) return this.#report;
     const at = this.#clock.monotonic() + timeoutMs;
-    if (at < this.#deadlineAt) {
+    if (!this.#done && at < this.#deadlineAt) {
       this.#deadlineAt = at;
+      this.#deadlineTime = this.#clock.now() + timeoutMs;
       this.#stopDeadline();
       this.#stopDeadline = this.#clock.after(timeoutMs, () => this.#deadline.resolve(), true);
     }
-    return this.#report;
+    return (this.#report ??= this.#close());
   }
 
   async #close(): Promise<CloseReport> {

@@ -1,13 +1,16 @@
 import type { Clock } from './clock.js';
 import { Duplicates } from './duplicates.js';
 import { invalidArgument, onlyKeys } from './errors.js';
-import { Groups } from './groups.js';
+import { type GroupPage, Groups } from './groups.js';
 import { type KeptInput, KeptInputs } from './kept-inputs.js';
 import { History, type HistoryOptions } from './history.js';
 import { isIndexed } from './rerun.js';
+import { STATUS_NUMBERS } from './status-tree.js';
 import { key } from './submission.js';
+import { TaskCounts } from './task-counts.js';
 import { type IndexEntry, type TaskFilter, TaskIndex } from './task-index.js';
-import { type SettledRecord, TASK_STATUSES, type TaskRecord } from './task-record.js';
+import { type SettledRecord, TASK_STATUSES, type TaskRecord, type TaskStatus } from './task-record.js';
+import { type TypeStats, typeStats } from './task-stats.js';
 import type { Task, TaskWork } from './task.js';
 
 /** Whose tasks a call may see: with an owner, only that owner's. */
@@ -20,6 +23,14 @@ export interface ListOptions extends TaskFilter {
   readonly limit?: number;
   /** Where the last page ended: its `nextCursor`. */
   readonly cursor?: string;
+}
+
+/** Which results of a group to give out. */
+export interface ResultsOptions extends OwnerScope {
+  /** The `cursor` of an earlier page: the group forgets that page and all before it. Null stands for none. */
+  readonly ack?: string | null;
+  /** How many records at most. Integer from 1 to 200. @default 200 */
+  readonly limit?: number;
 }
 
 export interface TaskPage {
@@ -37,6 +48,7 @@ export class Records {
   readonly #index: TaskIndex;
   readonly #groups = new Groups();
   readonly #duplicates = new Duplicates();
+  readonly #counts = new TaskCounts();
   readonly #inputs: KeptInputs;
   readonly #history: History;
   readonly #recordOf: (task: Task) => TaskRecord;
@@ -51,7 +63,7 @@ export class Records {
     this.#index = index;
     this.#recordOf = recordOf;
     this.#inputs = new KeptInputs(options.inputBytes);
-    this.#history = new History(options, clock, ({ id }) => this.#forget(id));
+    this.#history = new History(options, clock, (record) => this.#forget(record));
   }
 
   /** Settled records that are kept. */
@@ -69,13 +81,21 @@ export class Records {
   }
 
   add(task: Task): void {
+    const { type, group, owner } = task.identity;
     task.entry = this.#index.add(task);
     task.entry.twin = this.#duplicates.add(task);
+    task.entry.counts = this.#counts.add(type, owner);
+    if (group !== null) this.#groups.begin(group, owner);
   }
 
   /** A live task has come to another status. */
   changed(task: Task): void {
-    if (task.entry !== null) this.#index.changed(task.entry, task.status);
+    if (task.entry !== null) this.#move(task.entry, task.status);
+  }
+
+  #move(entry: IndexEntry, to: TaskStatus): void {
+    entry.counts?.move(entry.status, STATUS_NUMBERS[to]);
+    this.#index.changed(entry, to);
   }
 
   /** Lets go of settled records that are past their time; returns how many. */
@@ -94,12 +114,14 @@ export class Records {
     // It has settled before, and may have left the history since.
     if (entry === null) return;
     task.entry = null;
-    this.#index.changed(entry, record.status);
+    this.#move(entry, record.status);
+    if (record.status === 'failed') entry.counts?.failed(record.error.code);
+    entry.counts = null;
     entry.task = null;
     entry.record = record;
     if (entry.twin !== null) this.#duplicates.remove(entry.twin);
     entry.twin = null;
-    entry.member = this.#groups.add(record);
+    entry.member = this.#groups.settle(record);
     const failed = record.status === 'failed' || record.failedItems.count > 0;
     // Before the history takes it, which may let go of it at once.
     if (keepsInput && failed && task.work !== null && !task.gaveAway) {
@@ -125,10 +147,8 @@ export class Records {
   /** @throws TreadleError INVALID_ARGUMENT for an unknown status, limit or cursor. */
   list(options: ListOptions): TaskPage {
     onlyKeys('list options', options, ['type', 'status', 'resourceId', 'group', 'owner', 'limit', 'cursor']);
-    const { limit = DEFAULT_LIST, cursor, status } = options;
-    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIST) {
-      throw invalidArgument('limit', `an integer from 1 to ${MAX_LIST}`, limit);
-    }
+    const { cursor, status } = options;
+    const limit = checkLimit(options.limit, DEFAULT_LIST);
     if (status !== undefined && !TASK_STATUSES.includes(status)) {
       throw invalidArgument('status', `one of ${TASK_STATUSES.join(', ')}`, status);
     }
@@ -148,18 +168,51 @@ export class Records {
 
   /** @throws TreadleError INVALID_ARGUMENT for a group that is no name. */
   takeResults(group: string, scope: OwnerScope): readonly SettledRecord[] {
-    if (group === undefined) throw invalidArgument('group', 'a string', group);
+    const name = groupOf(group);
+    const owner = ownerOf(scope);
     this.#history.evictExpired();
-    return this.#groups.take(key('group', group) ?? '', ownerOf(scope));
+    return this.#groups.take(name, owner);
+  }
+
+  /** @throws TreadleError INVALID_ARGUMENT for a group that is no name, an unknown limit or cursor. */
+  results(group: string, options: ResultsOptions): GroupPage {
+    onlyKeys('results options', options, ['owner', 'ack', 'limit']);
+    const { ack = null, limit, ...scope } = options;
+    const name = groupOf(group);
+    const owner = ownerOf(scope);
+    const max = checkLimit(limit, MAX_LIST);
+    this.#history.evictExpired();
+    if (ack !== null) this.#groups.acknowledge(name, owner, ack);
+    return this.#groups.page(name, owner, max);
+  }
+
+  /**
+   * The counts of these types, of all tasks there ever were; for an owner of those that are known, and without types of
+   * which it has none.
+   */
+  typeStats(names: Iterable<string>, owner: string | null): Map<string, TypeStats> {
+    // All owners' counts keep what the history lets go of.
+    if (owner !== null) this.#history.evictExpired();
+    const counts = this.#counts.of(owner);
+    const found = new Map<string, TypeStats>();
+    for (const type of names) {
+      const own = counts.get(type);
+      if (own === undefined && owner !== null) continue;
+      const filter = { type, status: 'pending', ...(owner === null ? {} : { owner }) } as const;
+      const oldest = (own?.of('pending') ?? 0) > 0 ? this.#index.oldest(filter) : null;
+      found.set(type, typeStats(own, oldest?.task?.createdAt ?? null));
+    }
+    return found;
   }
 
   /** The history let go of it. */
-  #forget(id: string): void {
-    const entry = this.#index.get(id);
+  #forget(record: SettledRecord): void {
+    const entry = this.#index.get(record.id);
     if (entry === undefined) return;
     this.#index.remove(entry);
+    this.#counts.forget(record);
     if (entry.member !== null) this.#groups.remove(entry.member);
-    this.#inputs.forget(id);
+    this.#inputs.forget(record.id);
   }
 }
 
@@ -175,6 +228,20 @@ export function ownerOf(scope: OwnerScope): string | null {
   onlyKeys('scope', scope, ['owner']);
   refuseUndefined('owner', scope);
   return key('owner', scope.owner);
+}
+
+function groupOf(group: string): string {
+  const name = key('group', group);
+  if (name === null) throw invalidArgument('group', 'a string', group);
+  return name;
+}
+
+function checkLimit(limit: number | undefined, byDefault: number): number {
+  if (limit === undefined) return byDefault;
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIST) {
+    throw invalidArgument('limit', `an integer from 1 to ${MAX_LIST}`, limit);
+  }
+  return limit;
 }
 
 /** A filter that somebody meant to set, as `{ owner: user?.id }`, must not turn into none. */

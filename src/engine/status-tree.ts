@@ -76,10 +76,10 @@ export class StatusTree<T extends Ordered> {
     }
   }
 
-  /** The oldest, of any status, whose order is above `after`; null where there is none. */
-  oldest(after: number): Place<T> | null {
+  /** The oldest of a status whose order is above `after`; null where there is none. */
+  oldest(after: number, status: StatusNumber): Place<T> | null {
     const place = this.newest(after + 1, ANY_STATUS);
-    return place === null ? nextFrom(this.#root, -1) : newerThan(place);
+    return place === null ? nextFrom(this.#root, -1, status) : newerThan(place, status);
   }
 
   #leafFor(order: number): Node<T> {
@@ -125,9 +125,9 @@ export function olderThan<T extends Ordered>(place: Place<T>, status: StatusNumb
   return lastFrom(place.leaf, place.at, status);
 }
 
-/** The next newer one of any status; null where there is none. */
-export function newerThan<T extends Ordered>(place: Place<T>): Place<T> | null {
-  return nextFrom(place.leaf, place.at);
+/** The next newer one of a status; null where there is none. */
+export function newerThan<T extends Ordered>(place: Place<T>, status: StatusNumber): Place<T> | null {
+  return nextFrom(place.leaf, place.at, status);
 }
 
 export function changeStatus<T extends Ordered>({ leaf, at }: Place<T>, from: StatusNumber, to: StatusNumber): void {
@@ -158,24 +158,24 @@ function lastFrom<T extends Ordered>(node: Node<T>, at: number, status: StatusNu
   }
 }
 
-/** The first to the right of child `at` of a node. */
-function nextFrom<T extends Ordered>(node: Node<T>, at: number): Place<T> | null {
-  let mask = above(node, at);
+/** The first of a status to the right of child `at` of a node. */
+function nextFrom<T extends Ordered>(node: Node<T>, at: number, status: StatusNumber): Place<T> | null {
+  let mask = above(node, at, status);
   while (mask === 0) {
     if (node.parent === null) return null;
     ({ at, parent: node } = node);
-    mask = above(node, at);
+    mask = above(node, at, status);
   }
   for (;;) {
     const first = highest(mask & -mask);
     if (node.nodes === null) return node.places[first] as Place<T>;
     node = node.nodes[first] as Node<T>;
-    mask = node.masks[ANY_STATUS] as number;
+    mask = node.masks[status] as number;
   }
 }
 
-function above<T extends Ordered>({ masks }: Node<T>, at: number): number {
-  return at === WIDTH - 1 ? 0 : (masks[ANY_STATUS] as number) & (-1 << (at + 1));
+function above<T extends Ordered>({ masks }: Node<T>, at: number, status: StatusNumber): number {
+  return at === WIDTH - 1 ? 0 : (masks[status] as number) & (-1 << (at + 1));
 }
 
 function below<T extends Ordered>({ masks }: Node<T>, at: number, status: StatusNumber): number {

@@ -12,6 +12,7 @@ import {
   olderThan,
   removeFrom,
 } from './status-tree.js';
+import type { StatusCounts } from './task-counts.js';
 import type { SettledRecord, TaskRecord, TaskStatus } from './task-record.js';
 import type { Task, TaskIdentity } from './task.js';
 
@@ -38,6 +39,8 @@ export class IndexEntry implements Ordered {
   twin: ListNode<Task> | null = null;
   /** Where it stands among the settled tasks of its group; null when it does not. */
   member: ListNode<SettledRecord> | null = null;
+  /** Where its status is counted; null once it has settled. */
+  counts: StatusCounts | null = null;
   status: StatusNumber;
   /** Where it stands among all; null before it is there. */
   place: Place<IndexEntry> | null = null;
@@ -124,21 +127,45 @@ export class TaskIndex {
 
   /** At most `max` tasks that match, newest first, from the one after the order `before` on. */
   find(filter: TaskFilter, before: number, max: number): IndexEntry[] {
-    const status = filter.status === undefined ? ANY_STATUS : STATUS_NUMBERS[filter.status];
-    const fields = FILTER_FIELDS.filter((field) => filter[field] !== undefined);
-    const index = this.#indexOf.get(fields.join());
-    const complete = index?.complete === true;
-    const tree = complete ? index.tree(filter) : this.#all;
+    const { status, fields, complete, tree, matches } = this.#search(filter);
     const found: IndexEntry[] = [];
     let looks = 0;
     let place = tree?.newest(before, status) ?? null;
     for (; place !== null && found.length < max; place = olderThan(place, status)) {
       const { value } = place;
       looks++;
-      if (complete || fields.every((field) => value.identity[field] === filter[field])) found.push(value);
+      if (matches(value)) found.push(value);
     }
     if (!complete && fields.length > 0 && looks > this.#freeLooks) this.#makeIndex(fields);
     return found;
+  }
+
+  /** The one that was submitted first of all that match. */
+  oldest(filter: TaskFilter): IndexEntry | null {
+    const { status, fields, complete, tree, matches } = this.#search(filter);
+    let looks = 0;
+    let place = tree?.oldest(-1, status) ?? null;
+    for (; place !== null && !matches(place.value); place = newerThan(place, status)) looks++;
+    if (!complete && fields.length > 0 && looks > this.#freeLooks) this.#makeIndex(fields);
+    return place?.value ?? null;
+  }
+
+  /** Where to look for what a filter asks for, and what to look at there. */
+  #search(filter: TaskFilter): {
+    readonly status: StatusNumber;
+    readonly fields: readonly FilterField[];
+    readonly complete: boolean;
+    readonly tree: StatusTree<IndexEntry> | undefined;
+    readonly matches: (entry: IndexEntry) => boolean;
+  } {
+    const status = filter.status === undefined ? ANY_STATUS : STATUS_NUMBERS[filter.status];
+    const fields = FILTER_FIELDS.filter((field) => filter[field] !== undefined);
+    const index = this.#indexOf.get(fields.join());
+    const complete = index?.complete === true;
+    const tree = complete ? index.tree(filter) : this.#all;
+    const matches = ({ identity }: IndexEntry): boolean =>
+      complete || fields.every((field) => identity[field] === filter[field]);
+    return { status, fields, complete, tree, matches };
   }
 
   /** Begins an index, or goes on with it. */
@@ -152,8 +179,8 @@ export class TaskIndex {
     }
     const at = this.#indexes.indexOf(index);
     let left = Math.max(this.#leastIndexed, this.#entries.size / CALLS_FOR_INDEX);
-    let place = this.#all.oldest(index.reached);
-    for (; place !== null && left > 0; place = newerThan(place)) {
+    let place = this.#all.oldest(index.reached, ANY_STATUS);
+    for (; place !== null && left > 0; place = newerThan(place, ANY_STATUS)) {
       const entry = place.value;
       const places = this.#indexes.map((_, other) => entry.fieldPlaces[other] ?? null);
       places[at] = index.add(entry, entry.identity, entry.status);

@@ -4,6 +4,7 @@ import { nanoid } from 'nanoid';
 import { Announcer } from './announcer.js';
 import { TreadleError, describeValue, invalidArgument, onlyKeys } from './errors.js';
 import type { TaskEvents } from './events.js';
+import type { GroupPage } from './groups.js';
 import { Execution, type ExecutionHost } from './execution.js';
 import { Hooks, type SettledHook } from './hooks.js';
 import {
@@ -18,7 +19,7 @@ import { countOf } from './item-source.js';
 import { Pack, type PackHost, isPackable } from './pack.js';
 import { ProgressTicker } from './progress-ticker.js';
 import { Reconciler } from './reconciler.js';
-import { type ListOptions, type OwnerScope, Records, type TaskPage, ownerOf } from './records.js';
+import { type ListOptions, type OwnerScope, Records, type ResultsOptions, type TaskPage, ownerOf } from './records.js';
 import { type RerunOptions, checkRerunOptions, workOfRerun } from './rerun.js';
 import type { Run } from './run.js';
 import { Scheduler } from './scheduler.js';
@@ -34,13 +35,8 @@ import {
 import { type HandleHost, TaskHandle } from './task-handle.js';
 import { Task, type TaskIdentity, type TaskObserver, type TaskWork } from './task.js';
 import { errorOfExpiry, errorOfLost, errorOfThrown } from './task-failure.js';
-import {
-  type SettledRecord,
-  type TaskRecord,
-  type TaskStatus,
-  type TerminalStatus,
-  isTerminal,
-} from './task-record.js';
+import { type SettledRecord, type TaskRecord, isTerminal } from './task-record.js';
+import { type TaskStats, sumOf } from './task-stats.js';
 import type { Notes } from './protocol.js';
 import { type ResolvedTaskType, type TaskType, resolveTaskTypes } from './task-type.js';
 import { ThreadPool } from './thread-pool.js';
@@ -49,28 +45,6 @@ import { type ThreadSnapshot, threadSnapshot } from './thread-snapshot.js';
 /** A task type of any kind. */
 // oxlint-disable-next-line typescript/no-explicit-any -- only `any` takes every definition and input
 export type AnyTaskType = TaskType<any, any>;
-
-/** Counts since the manager was made; `pending`, `running` and `cancelling` are those of the moment. */
-export interface TaskStats {
-  readonly total: number;
-  readonly pending: number;
-  readonly running: number;
-  readonly cancelling: number;
-  readonly completed: number;
-  readonly failed: number;
-  readonly cancelled: number;
-  readonly maxConcurrentTasks: number;
-  readonly paused: boolean;
-  /** Settled records that are kept. */
-  readonly history: number;
-  readonly threads: {
-    readonly max: number;
-    readonly live: number;
-    readonly busy: number;
-    /** As in {@link ThreadSnapshot}. */
-    readonly overdue: number;
-  };
-}
 
 /**
  * Runs heavy tasks on worker threads and keeps a bounded, truthful record of each.
@@ -89,7 +63,6 @@ export class TaskManager<
   readonly #scheduler: Scheduler;
   readonly #records: Records;
   readonly #hooks: Hooks;
-  readonly #settledCounts: Record<TerminalStatus, number> = { completed: 0, failed: 0, cancelled: 0 };
   readonly #runHost: ExecutionHost & PackHost;
   readonly #observer: TaskObserver & HandleHost;
   readonly #announcer: Announcer = new Announcer(this, (task) => this.#recordOf(task));
@@ -97,7 +70,6 @@ export class TaskManager<
   /** The backstop that looks every few seconds for what should have happened by itself; the first submission starts it. */
   readonly reconciler: Reconciler;
   #threads: number;
-  #submitted = 0;
   #active = 0;
   #closing: Closing | null = null;
 
@@ -279,23 +251,39 @@ export class TaskManager<
     return this.#records.takeResults(group, scope);
   }
 
-  stats(): TaskStats {
-    const now: Record<TaskStatus, number> = {
-      ...this.#settledCounts,
-      pending: this.#scheduler.waiting,
-      running: 0,
-      cancelling: 0,
-    };
-    for (const run of this.#scheduler.inProgress) {
-      run.sample();
-      for (const task of run.tasks()) if (!isTerminal(task.status)) now[task.status]++;
-    }
+  /**
+   * The tasks of a group that have settled, oldest first, at most `limit` of them; they come again until they are
+   * acknowledged, with the `cursor` of their page as `ack` of a later call. So none is lost where an answer is. What is not
+   * acknowledged goes only when the history lets go of it, and what is stays in the history. To acknowledge twice, or with
+   * a cursor of another group, changes nothing. Groups of different owners are different groups, as for `takeResults`,
+   * which takes from the same.
+   *
+   * @example
+   * let page = tasks.results('import-1');
+   * while (page.records.length > 0) {
+   *   await keep(page.records);
+   *   page = tasks.results('import-1', { ack: page.cursor });
+   * }
+   * @throws TreadleError INVALID_ARGUMENT for a group that is no name, an unknown limit or cursor.
+   */
+  results(group: string, options: ResultsOptions = {}): GroupPage {
+    return this.#records.results(group, options);
+  }
+
+  /** Counts, limits, threads and what `close()` waits for; with an owner, of that owner's tasks. @throws TreadleError INVALID_ARGUMENT */
+  stats(scope: OwnerScope = {}): TaskStats {
+    const owner = ownerOf(scope);
+    // Which task of a pack is at work is known only when somebody looks.
+    for (const run of this.#scheduler.inProgress) run.sample();
+    const types = this.#records.typeStats(this.#types.keys(), owner);
+    const sum = sumOf([...types.values()]);
     return {
-      total: this.#submitted,
-      ...now,
+      ...sum,
+      types: Object.fromEntries(types),
       maxConcurrentTasks: this.#scheduler.maxConcurrentTasks,
       paused: this.#scheduler.paused,
-      history: this.#records.settled,
+      history: owner === null ? this.#records.settled : sum.completed + sum.failed + sum.cancelled,
+      closing: this.#closing?.stats(owner) ?? null,
       threads: {
         max: this.#threads,
         live: this.#lanes.live(),
@@ -456,7 +444,6 @@ export class TaskManager<
       const error = errorOfExpiry(identity, expiresInMs);
       task.stopExpiry = this.#options.clock.after(expiresInMs, () => this.#expire(task, error));
     }
-    this.#submitted++;
     this.#active++;
     this.#records.add(task);
     this.#scheduler.add(task);
@@ -516,7 +503,6 @@ export class TaskManager<
     }
     const record = task.snapshot() as SettledRecord;
     this.#active--;
-    this.#settledCounts[status]++;
     const { policy } = this.#typeOf(task.identity.type);
     this.#lanes.forget(task.id);
     this.#records.settle(task, record, policy.keepsInput);
