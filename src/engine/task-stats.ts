@@ -1,7 +1,6 @@
 import type { ClosingStats } from './closing.js';
 import type { TreadleErrorCode } from './errors.js';
 import type { StatusCounts } from './task-counts.js';
-import type { ThreadSnapshot } from './thread-snapshot.js';
 import { TASK_STATUSES, type TaskStatus } from './task-record.js';
 
 /**
@@ -25,7 +24,7 @@ export interface TaskStats extends Readonly<Record<TaskStatus, number>> {
     readonly max: number;
     readonly live: number;
     readonly busy: number;
-    /** As in {@link ThreadSnapshot}. */
+    /** As `threads()` has it. */
     readonly overdue: number;
   };
 }

@@ -11,6 +11,7 @@ import { type NodeBindings, whyRemote } from './loopback.js';
 import { type ResolvedApiOptions, type TaskApiOptions, resolveApiOptions } from './options.js';
 import { RateLimit } from './rate-limit.js';
 import { Refusal, invalid, refusalOf, wrongMethod } from './refusal.js';
+import { addSystemRoutes } from './system-routes.js';
 import { addTaskRoutes } from './task-routes.js';
 import { refusalOfIssues } from './validation.js';
 
@@ -70,6 +71,7 @@ export function createTaskApi<Types extends { readonly [Name in keyof Types]: An
       },
     }),
   );
+  addSystemRoutes(app, context);
   addTaskRoutes(app, context);
   addSecuritySchemes(app);
   let document: object | null = null;
