@@ -192,7 +192,8 @@ function resolveRecycle(recycle: { afterTasks?: number; heapMb?: number } = {}):
   return Object.freeze({ afterTasks: integer('threads.recycle.afterTasks', afterTasks, 1, Infinity), heapMb });
 }
 
-function checkClock(clock: Clock | undefined): Clock {
+/** The machine's clock where none was given. @throws TreadleError INVALID_ARGUMENT */
+export function checkClock(clock: Clock | undefined): Clock {
   if (clock === undefined) return systemClock;
   const methods = ['now', 'monotonic', 'after', 'every'] as const;
   if (typeof clock !== 'object' || clock === null || methods.some((method) => typeof clock[method] !== 'function')) {

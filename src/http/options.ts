@@ -1,6 +1,6 @@
-import { type Clock, systemClock } from '../engine/clock.js';
+import type { Clock } from '../engine/clock.js';
 import { TreadleError, describeValue, invalidArgument, onlyKeys } from '../engine/errors.js';
-import { duration, integer } from '../engine/options.js';
+import { checkClock, duration, integer } from '../engine/options.js';
 import type { Authenticate } from './caller.js';
 
 /** Where the metrics come from: see `treadle/metrics`. */
@@ -119,7 +119,7 @@ export function resolveApiOptions(options: TaskApiOptions, knownTypes: readonly 
     }),
     metrics: metrics ?? null,
     onError: onError ?? warnOf,
-    clock: options.clock ?? systemClock,
+    clock: checkClock(options.clock),
   });
 }
 

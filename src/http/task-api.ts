@@ -4,7 +4,7 @@ import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { AnyTaskType, TaskManager } from '../engine/task-manager.js';
 import type { ApiApp, ApiEnv, ApiContext, AnyTaskManager } from './api-context.js';
-import { ANYONE, callerOf, type Caller } from './caller.js';
+import { ANYONE, type Authenticate, type Caller, callerOf } from './caller.js';
 import { addSecuritySchemes, openApiDocument } from './document.js';
 import { HeldRequests } from './held-requests.js';
 import { type NodeBindings, whyRemote } from './loopback.js';
@@ -102,10 +102,21 @@ function newApp({ onError }: ResolvedApiOptions): ApiApp {
   app.onError((error) => {
     const refusal = refusalOf(error) ?? refusalOfHono(error);
     if (refusal !== null) return refusal.response();
-    onError(error);
+    onError(error instanceof AuthenticateFault ? error.cause : error);
     return new Refusal('INTERNAL', 'Internal error').response();
   });
   return app;
+}
+
+/** What `authenticate` threw, or what is wrong with what it returned: no word to who asked. */
+class AuthenticateFault extends Error {}
+
+async function identify(authenticate: Authenticate, request: Request): Promise<Caller | null> {
+  try {
+    return callerOf(await authenticate(request));
+  } catch (cause) {
+    throw new AuthenticateFault('authenticate failed', { cause });
+  }
 }
 
 /** What Hono itself refuses: a body that is no JSON. */
@@ -123,7 +134,7 @@ async function callerOfRequest(
   rateLimit: RateLimit | null,
 ): Promise<Caller> {
   if (authenticate !== null) {
-    const caller = callerOf(await authenticate(request));
+    const caller = await identify(authenticate, request);
     if (caller !== null) return caller;
     // Guessing keys has a limit too.
     await rateLimit?.count(`address:${bindings?.incoming?.socket?.remoteAddress ?? ''}`);

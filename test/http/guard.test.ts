@@ -1,0 +1,141 @@
+import { request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { TreadleError } from 'treadle';
+import { apiKeys, createTaskApi } from 'treadle/http';
+import { describe, expect, test } from 'vitest';
+import { createTestManager } from '../support/test-manager.js';
+import { ANN_KEY, listen, startApi, withKey } from './api-server.js';
+
+/** The status of a request whose headers are just these. */
+function statusOf(port: number, headers: Record<string, string>, path = '/api/v1/tasks'): Promise<number> {
+  return new Promise((resolve, reject) => {
+    request({ host: '127.0.0.1', port, path, headers, setHost: false }, (response) => {
+      void text(response).then(() => resolve(response.statusCode as number), reject);
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
+describe('without authenticate', () => {
+  test('programs on this machine are served, as operators', async () => {
+    const { port } = await listen(createTaskApi(createTestManager()).fetch);
+    for (const host of ['127.0.0.1', 'localhost', `localhost:${port}`, '[::1]']) {
+      expect([host, await statusOf(port, { host })]).toEqual([host, 200]);
+    }
+    const paused = await fetch(`http://127.0.0.1:${port}/api/v1/pause`, { method: 'POST' });
+    expect(paused.status).toBe(200);
+  });
+
+  test('what a page elsewhere, another name of this machine or a proxy asks for is refused', async () => {
+    const { port } = await listen(createTaskApi(createTestManager()).fetch);
+    const local = { host: `127.0.0.1:${port}` };
+    for (const headers of [
+      { host: 'rebound.example' },
+      { host: '127.0.0.1.example' },
+      { ...local, origin: 'https://page.example' },
+      { ...local, origin: 'null' },
+      { ...local, 'x-forwarded-for': '10.0.0.1' },
+      { ...local, forwarded: 'for=10.0.0.1' },
+      { ...local, via: '1.1 proxy' },
+    ]) {
+      expect([headers, await statusOf(port, headers)]).toEqual([headers, 403]);
+    }
+    expect(await statusOf(port, { ...local, origin: 'http://localhost:8080' })).toBe(200);
+  });
+
+  test('a request of which nobody knows where it comes from is refused, and the answer says why', async () => {
+    const api = createTaskApi(createTestManager());
+    const response = await api.fetch(new Request('http://127.0.0.1/api/v1/tasks'));
+    expect(response.status).toBe(403);
+    expect(((await response.json()) as { error: { message: string } }).error.message).toBe(
+      'Without `authenticate` only programs on this machine are served, and of this request where it comes from is not known',
+    );
+  });
+
+  test.each([
+    ['10.0.0.1', 403],
+    ['::ffff:10.0.0.1', 403],
+    ['fe80::1', 403],
+    ['::1', 200],
+    ['127.0.0.2', 200],
+    ['::ffff:127.0.0.1', 200],
+  ])('a request from %s gets %s', async (remoteAddress, status) => {
+    const api = createTaskApi(createTestManager());
+    const bindings = { incoming: { socket: { remoteAddress } } };
+    expect((await api.fetch(new Request('http://localhost/api/v1/tasks'), bindings)).status).toBe(status);
+  });
+
+  test('everybody is served where that was asked for plainly', async () => {
+    const api = createTaskApi(createTestManager(), { allowUnauthenticated: true });
+    expect((await api.fetch(new Request('http://elsewhere.example/api/v1/tasks'))).status).toBe(200);
+  });
+});
+
+describe('apiKeys', () => {
+  test('knows an identity by its key alone', async () => {
+    const authenticate = apiKeys({
+      [ANN_KEY]: 'ann',
+      'key-of-the-operator-01': { owner: 'op', operator: true },
+    });
+    const who = (headers: Record<string, string>) => authenticate(new Request('http://localhost', { headers }));
+    expect(await who(withKey(ANN_KEY))).toEqual({ owner: 'ann' });
+    expect(await who({ authorization: `bearer  ${ANN_KEY}` })).toEqual({ owner: 'ann' });
+    expect(await who({ 'x-api-key': 'key-of-the-operator-01' })).toEqual({ owner: 'op', operator: true });
+    for (const wrong of ['', ANN_KEY.slice(1), `${ANN_KEY}x`, ANN_KEY.toUpperCase(), '__proto__', 'constructor']) {
+      expect(await who({ 'x-api-key': wrong })).toBeNull();
+    }
+    expect(await who({})).toBeNull();
+  });
+
+  test.each([
+    ['a short key', { short: 'ann' }],
+    ['no keys', {}],
+    ['no owner', { [ANN_KEY]: '' }],
+    ['an unknown property', { [ANN_KEY]: { owner: 'ann', admin: true } }],
+    ['an operator that is no boolean', { [ANN_KEY]: { owner: 'ann', operator: 'yes' } }],
+    ['nothing', null],
+  ])('refuses %s, and never repeats a key', (_, keys) => {
+    let thrown: unknown;
+    try {
+      apiKeys(keys as never);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(TreadleError);
+    expect((thrown as TreadleError).code).toBe('INVALID_ARGUMENT');
+    expect((thrown as TreadleError).message).not.toContain(ANN_KEY);
+  });
+});
+
+describe('a slip of authenticate shows nothing to anybody', () => {
+  test.each([
+    ['undefined', undefined],
+    ['no owner', {}],
+    ['an owner that is undefined', { owner: undefined }],
+    ['an empty owner', { owner: '' }],
+    ['a string', 'ann'],
+  ])('%s', async (_, identity) => {
+    const errors: unknown[] = [];
+    const { url } = await startApi({ authenticate: () => identity as never, onError: (error) => errors.push(error) });
+    const response = await fetch(`${url}/tasks`);
+    expect(response.status).toBe(500);
+    expect(await response.json()).toEqual({
+      status: 'error',
+      error: { code: 'INTERNAL', message: 'Internal error', details: {} },
+    });
+    expect(errors).toHaveLength(1);
+  });
+
+  test('what it throws is told to onError, and to nobody else', async () => {
+    const errors: unknown[] = [];
+    const secret = new Error('the database password is hunter2');
+    const { url } = await startApi({
+      authenticate: () => Promise.reject(secret),
+      onError: (error) => errors.push(error),
+    });
+    const response = await fetch(`${url}/tasks`);
+    expect([response.status, await response.text()]).toEqual([500, expect.not.stringContaining('hunter2')]);
+    expect(errors).toEqual([secret]);
+  });
+});
