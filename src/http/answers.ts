@@ -18,10 +18,10 @@ const REFUSALS = {
   503: 'The server is stopping: UNAVAILABLE.',
 } as const;
 
-export type RefusalStatus = keyof typeof REFUSALS;
+type RefusalStatus = keyof typeof REFUSALS;
 
 /** Every request may be answered with these. */
-const ALWAYS: readonly RefusalStatus[] = [400, 401, 403, 429, 500];
+const ALWAYS: readonly RefusalStatus[] = [401, 403, 429, 500];
 
 /** An answer in the envelope. */
 export function answer(description: string, result: z.ZodType, beside: z.ZodRawShape = {}): Answers[number] {

@@ -28,7 +28,7 @@ export function addSystemRoutes(app: ApiApp, { manager, options }: ApiContext): 
       summary: 'Counts of tasks, in all and by type',
       operationId: 'getStats',
       request: { query: scopeQuerySchema },
-      responses: answers({ 200: answer('The counts.', statsSchema) }),
+      responses: answers({ 200: answer('The counts.', statsSchema) }, [400]),
     }),
     (context) => {
       const scope = ownerAsked(context.get('caller'), context.req.valid('query').owner);
@@ -44,7 +44,7 @@ export function addSystemRoutes(app: ApiApp, { manager, options }: ApiContext): 
       summary: 'What each thread works on',
       operationId: 'listThreads',
       request: { query: scopeQuerySchema },
-      responses: answers({ 200: answer('One entry for each thread.', z.array(threadSchema)) }),
+      responses: answers({ 200: answer('One entry for each thread.', z.array(threadSchema)) }, [400]),
     }),
     (context) => {
       const scope = ownerAsked(context.get('caller'), context.req.valid('query').owner);
@@ -60,12 +60,15 @@ export function addSystemRoutes(app: ApiApp, { manager, options }: ApiContext): 
       summary: 'Settled tasks of a group that were not acknowledged yet, oldest first',
       operationId: 'getGroupResults',
       request: { params: groupParamsSchema, query: resultsQuerySchema },
-      responses: answers({
-        200: answer('They stay until a later call gives `cursor` as `ack`.', z.array(recordSchema), {
-          cursor: z.string().nullable(),
-          in_progress: z.number().int().openapi({ description: 'Tasks of the group that have not settled.' }),
-        }),
-      }),
+      responses: answers(
+        {
+          200: answer('They stay until a later call gives `cursor` as `ack`.', z.array(recordSchema), {
+            cursor: z.string().nullable(),
+            in_progress: z.number().int().openapi({ description: 'Tasks of the group that have not settled.' }),
+          }),
+        },
+        [400],
+      ),
     }),
     (context) => {
       const { group } = context.req.valid('param');

@@ -42,7 +42,7 @@ export function addTaskRoutes(app: ApiApp, { manager, options, held }: ApiContex
       },
       responses: answers(
         { 202: accepted, 200: answer('With `wait=true`: the task, settled.', recordSchema) },
-        [409, 413, 415, 503],
+        [400, 409, 413, 415, 503],
       ),
     }),
     async (context) => {
@@ -72,7 +72,7 @@ export function addTaskRoutes(app: ApiApp, { manager, options, held }: ApiContex
         description: `The body is the input of \`${type}\`.`,
         operationId: `submit_${type}`,
         request: { body: { content: { 'application/json': { schema: z.record(z.string(), z.any()) } } } },
-        responses: answers({ 202: accepted }, [409, 413, 415, 503]),
+        responses: answers({ 202: accepted }, [400, 409, 413, 415, 503]),
       }),
       async (context) => {
         const input = aliasBody(context.req.valid('json'));
@@ -89,9 +89,10 @@ export function addTaskRoutes(app: ApiApp, { manager, options, held }: ApiContex
       summary: 'List tasks, newest first',
       operationId: 'listTasks',
       request: { query: filterSchema },
-      responses: answers({
-        200: answer('A page of tasks.', z.array(recordSchema), { next_cursor: z.string().nullable() }),
-      }),
+      responses: answers(
+        { 200: answer('A page of tasks.', z.array(recordSchema), { next_cursor: z.string().nullable() }) },
+        [400],
+      ),
     }),
     (context) => {
       const {
@@ -170,7 +171,7 @@ export function addTaskRoutes(app: ApiApp, { manager, options, held }: ApiContex
       summary: 'Run a failed task again, as a new one',
       operationId: 'rerunTask',
       request: { params: taskParamsSchema, body: { content: { 'application/json': { schema: rerunSchema } } } },
-      responses: answers({ 202: accepted }, [404, 409, 412, 413, 415, 503]),
+      responses: answers({ 202: accepted }, [400, 404, 409, 412, 413, 415, 503]),
     }),
     async (context) => {
       const { task_id: id } = context.req.valid('param');

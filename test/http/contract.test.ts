@@ -272,7 +272,8 @@ describe('POST /tasks/{task_id}/rerun', () => {
     const api = createTaskApi(manager, { types: ['items'] });
     const { port } = await listen(api.fetch);
     const calls = await DocumentedCalls.open(`http://127.0.0.1:${port}/api/v1`);
-    const first = await calls.post('/tasks?wait=true', { task_type: 'items', items: [1, { throw: 'x' }, 3] });
+    const items = [1, { throw: 'x' }, 3];
+    const first = await calls.post('/tasks?wait=true', { task_type: 'items', items, resource_id: 'r' });
     expect(first.body.result.failed_items).toEqual({
       count: 1,
       items: [{ index: 1, error: 'x', error_code: 'TASK_FAILED' }],
@@ -281,8 +282,18 @@ describe('POST /tasks/{task_id}/rerun', () => {
     expect(again.status).toBe(202);
     const { body } = await calls.get(`/tasks/${again.body.result.task_id}`);
     expect(body.result).toMatchObject({ rerun_of: first.body.result.task_id, items_total: 1 });
-    expect((await calls.post(`/tasks/${first.body.result.task_id}/rerun`)).status).toBe(202);
-    expect((await calls.post(`/tasks/${first.body.result.task_id}/rerun`, { all: true })).status).toBe(400);
+    const path = `/tasks/${first.body.result.task_id}/rerun`;
+    await calls.post('/tasks?wait=true', { task_type: 'items', items: [] });
+    manager.pause();
+    const whole = await calls.post(path);
+    expect(whole.status).toBe(202);
+    const duplicate = await calls.post(path);
+    expect([duplicate.status, duplicate.body.error.details]).toEqual([409, { task_id: whole.body.result.task_id }]);
+    expect((await calls.post(path, { all: true })).status).toBe(400);
+    expect((await calls.call('POST', path, '{}', { 'content-type': 'text/plain' })).status).toBe(415);
+    expect((await calls.post(path, { only_failed_items: ' '.repeat(2 ** 20) })).status).toBe(413);
+    await manager.close();
+    expect((await calls.post(path)).status).toBe(503);
   });
 
   test('answers 412 where it can not be, with the reason, and 404 for none', async () => {
@@ -412,6 +423,7 @@ describe('owners', () => {
     for (const path of ['/tasks', '/tasks/stats', '/threads', '/groups/g/results']) {
       expect((await bob.get(`${path}?owner=ann`)).status).toBe(403);
       expect((await bob.get(`${path}?owner=bob`)).status).toBe(200);
+      expect((await bob.get(`${path}?owners=bob`)).status).toBe(400);
     }
     expect((await bob.post('/pause')).status).toBe(403);
     expect(manager.stats().paused).toBe(false);
@@ -540,4 +552,52 @@ test('every answer says that it is not to be stored, nor taken for something els
       'nosniff',
     ]);
   }
+});
+
+/** Calls every route, as it stands in the document. */
+async function everyRoute(calls: DocumentedCalls): Promise<[route: string, status: number, code: string][]> {
+  const answers: [string, number, string][] = [];
+  for (const [path, methods] of Object.entries(calls.document.paths)) {
+    for (const method of Object.keys(methods)) {
+      const { status, body } = await calls.call(method.toUpperCase(), path.replace('/api/v1', ''));
+      answers.push([`${method} ${path}`, status, body.error.code]);
+    }
+  }
+  return answers;
+}
+
+describe('every route', () => {
+  test('may be refused with 429', async () => {
+    const { ann } = await start({ rateLimit: { requests: 1, perMs: 60_000 } });
+    for (const [route, ...answer] of await everyRoute(ann)) {
+      expect([route, ...answer]).toEqual([route, 429, 'RESOURCE_EXHAUSTED']);
+    }
+  });
+
+  test('is refused with 403 where nobody has to say who they are, and the request is from elsewhere', async () => {
+    const { url } = await start({ allowUnauthenticated: false });
+    const calls = await DocumentedCalls.open(url);
+    for (const [route, ...answer] of await everyRoute(calls.as({ via: '1.1 proxy' }))) {
+      expect([route, ...answer]).toEqual([route, 403, 'PERMISSION_DENIED']);
+    }
+  });
+
+  test('answers a fault with 500, and tells onError of it', async () => {
+    const errors: unknown[] = [];
+    const fault = new Error('the key store is down');
+    const server = await start({ onError: (error) => errors.push(error) });
+    const api = createTaskApi(server.manager, {
+      authenticate: () => Promise.reject(fault),
+      onError: (error) => errors.push(error),
+    });
+    const { port } = await listen(api.fetch);
+    const answers = await everyRoute(server.ann.at(`http://127.0.0.1:${port}/api/v1`));
+    for (const [route, ...answer] of answers) expect([route, ...answer]).toEqual([route, 500, 'INTERNAL']);
+    expect(errors).toEqual(answers.map(() => fault));
+  });
+
+  test('and all else that the document says was answered in this file', async () => {
+    const { operator } = await start();
+    expect(operator.documented().filter((answer) => !DocumentedCalls.seen.has(answer))).toEqual([]);
+  });
 });

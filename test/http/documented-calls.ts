@@ -19,8 +19,8 @@ interface OpenApi {
 
 /** Calls of an API, each answer of which is checked against the API's own OpenAPI document. */
 export class DocumentedCalls {
-  /** What was called, `GET /tasks/{task_id} 404` for example. */
-  readonly seen: Set<string> = new Set();
+  /** What was answered in this file so far, `GET /tasks/{task_id} 404` for example. */
+  static readonly seen: Set<string> = new Set();
   readonly #base: string;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #document: OpenApi;
@@ -48,8 +48,23 @@ export class DocumentedCalls {
     return new DocumentedCalls(this.#base, headers, this.#document);
   }
 
+  /** What has the same document, elsewhere. */
+  at(base: string): DocumentedCalls {
+    return new DocumentedCalls(base, this.#headers, this.#document);
+  }
+
   get document(): OpenApi {
     return this.#document;
+  }
+
+  /** Every answer that the document has: `GET /tasks/{task_id} 404` for example. */
+  documented(): string[] {
+    const { length } = new URL(this.#base).pathname;
+    return Object.entries(this.#document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).flatMap(([method, { responses }]) =>
+        Object.keys(responses).map((status) => `${method.toUpperCase()} ${path.slice(length)} ${status}`),
+      ),
+    );
   }
 
   get(path: string): Promise<Answer> {
@@ -93,7 +108,7 @@ export class DocumentedCalls {
     }
     const documented = this.#document.paths[route]?.[method.toLowerCase()]?.responses[status];
     expect(documented, `${method} ${route} answered ${status}, which the document does not have`).toBeDefined();
-    this.seen.add(`${method} ${route.slice(basePath.length)} ${status}`);
+    DocumentedCalls.seen.add(`${method} ${route.slice(basePath.length)} ${status}`);
     const pointer = [route, method.toLowerCase(), 'responses', String(status), 'content', 'application/json', 'schema'];
     if (documented?.content?.['application/json'] === undefined) return;
     this.#validator(
