@@ -12,7 +12,7 @@ export interface FlightLane {
   onStopping(flight: ThreadFlight): void;
   onFlightOver(flight: ThreadFlight, end: FlightEnd | null): void;
   /** All that is known of it has been told, but for `onLeft`. `ms` is milliseconds of work, 0 where it is not known. */
-  onAllTold(flight: ThreadFlight, ms: number, outcome: ChunkOutcome): void;
+  onAllTold(flight: ThreadFlight, ms: number, shape: ModuleShape | null, outcome: ChunkOutcome): void;
 }
 
 /** How the thread of a flight ended. */
@@ -188,7 +188,7 @@ export class ThreadFlight implements Flight {
       if (this.#told[member] === false) this.#tell(member, { kind: 'stopped', begun: false });
     }
     this.#giveLaneBack(null);
-    this.#lane.onAllTold(this, ms, OUTCOMES[this.#rank] ?? 'stopped');
+    this.#lane.onAllTold(this, ms, shape, OUTCOMES[this.#rank] ?? 'stopped');
     this.#events.onLeft(ms, shape);
   }
 

@@ -3,7 +3,15 @@ import type { Clock, StopTimer } from './clock.js';
 import { ControlBlock } from './control-block.js';
 import { LaneWatch } from './lane-watch.js';
 import type { Chunk, Flight, FlightEvents } from './lanes.js';
-import type { ChunkMessage, FlightEnd, FlightMessage, StrayMessage, WakeMessage, WorkerBoot } from './protocol.js';
+import type {
+  ChunkMessage,
+  FlightEnd,
+  FlightMessage,
+  ModuleShape,
+  StrayMessage,
+  WakeMessage,
+  WorkerBoot,
+} from './protocol.js';
 import { type ChunkOutcome, type FlightLane, type ThreadEnd, ThreadFlight } from './thread-flight.js';
 import type { LaneView, ThreadState } from './thread-snapshot.js';
 import { type RecycleLimits, ThreadWear } from './thread-wear.js';
@@ -282,7 +290,7 @@ export class ThreadLane implements FlightLane {
         flight === null
           ? null
           : {
-              chunk: flight.chunk,
+              chunk: asSeen(flight.chunk, this.#control.shape()),
               taskIds: flight.carried,
               present: flight.chunk.taskIds[Math.max(0, flight.present)] as string,
               ...this.#watch.sight(this.#pulseOf(flight)),
@@ -308,8 +316,8 @@ export class ThreadLane implements FlightLane {
     if (this.#flight === flight) this.#watch.stopped();
   }
 
-  onAllTold({ chunk }: ThreadFlight, ms: number, outcome: ChunkOutcome): void {
-    if (chunk.phase !== 'load') this.#options.chunks.onChunkOver(this.id, chunk, ms, outcome);
+  onAllTold({ chunk }: ThreadFlight, ms: number, shape: ModuleShape | null, outcome: ChunkOutcome): void {
+    if (chunk.phase !== 'load') this.#options.chunks.onChunkOver(this.id, asSeen(chunk, shape), ms, outcome);
   }
 
   onFlightOver(flight: ThreadFlight, end: FlightEnd | null): void {
@@ -391,6 +399,11 @@ export class ThreadLane implements FlightLane {
     this.#stopRetry = this.#options.clock.after(delayMs, () => this.boot());
     if (broken) this.#options.onChange();
   }
+}
+
+/** Work in one piece is sent as a `plan` before it is known to be that. */
+function asSeen(chunk: Chunk, shape: ModuleShape | null): Chunk {
+  return chunk.phase === 'plan' && shape?.kind === 'task' ? { ...chunk, phase: 'run' } : chunk;
 }
 
 function messageOf(chunk: Chunk, epoch: number): ChunkMessage {

@@ -10,7 +10,10 @@ import type { ResolvedTaskType } from './task-type.js';
  */
 export type ThreadState = 'stopped' | 'starting' | 'idle' | 'busy' | 'broken';
 
-/** The steps in which a task works on a thread; work in one piece has only `run`. */
+/**
+ * The steps in which a task works on a thread. Work in one piece has only `run`; of the first task of a type it is not known
+ * whether it is that until its module is loaded, and it is said to be at its `plan` so long.
+ */
 export type TaskPhase = Exclude<Phase, 'load'>;
 
 /** One thread of a manager, and what it is at. Frozen. */
