@@ -168,9 +168,10 @@ export class ThreadFlight implements Flight {
     return member;
   }
 
-  /** The tasks that it carries, without those that were taken back. */
+  /** The tasks that are not over: the one that the thread is at and those after it, without those that were taken back. */
   get carried(): readonly string[] {
-    return this.chunk.taskIds.filter((_, member) => !this.#control.isTakenBack(this.epoch, member));
+    const { present } = this;
+    return this.chunk.taskIds.filter((_, at) => at >= present && !this.#control.isTakenBack(this.epoch, at));
   }
 
   #tell(member: number, outcome: FlightOutcome, ageMs = 0): void {

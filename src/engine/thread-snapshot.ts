@@ -37,7 +37,7 @@ export interface ThreadSnapshot {
 
 /** The chunk that a thread works on. */
 export interface ThreadWork {
-  /** The task; of several in one chunk the one that is being run. Where that is another owner's, the first of the owner's. */
+  /** The task; of several in one chunk the one that is being run. Where that is another owner's, the next of the owner's. */
   readonly taskId: string;
   /** The name of the task type. */
   readonly type: string;
@@ -45,7 +45,7 @@ export interface ThreadWork {
   /** Items `from` to `to` of the task, `to` left out; null where the chunk has none. */
   readonly from: number | null;
   readonly to: number | null;
-  /** How many small tasks share the chunk; 1 where it is of one task. */
+  /** How many small tasks share the chunk and are not over, this one and those that wait behind it; 1 where it is of one task. */
   readonly packed: number;
   /** Epoch milliseconds at which it was sent. */
   readonly since: number;
@@ -63,7 +63,7 @@ export interface LaneView {
 
 export interface FlightView extends LaneSight {
   readonly chunk: Chunk;
-  /** The tasks that it carries still. */
+  /** Those of its tasks that are not over. */
   readonly taskIds: readonly string[];
   /** The task that the thread is at, or will be at first. */
   readonly present: string;

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
+import type { Worker } from 'node:worker_threads';
 import { type TaskPolicy, type ThreadSnapshot, TaskManager, taskModule, taskType } from 'treadle';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ControlBlock } from '../../dist/engine/control-block.js';
@@ -119,22 +120,16 @@ describe('threads()', () => {
     await refused;
   });
 
-  it('names of a pack the task that is being run, and counts those that share the chunk', async () => {
+  it('names of a pack the task that is being run, and counts it and those that wait behind it', async () => {
     const { tasks } = await packManager();
     const gate = new Gate();
     const { handles } = await submitTogether(tasks, 5, (at) => (at === 2 ? { gate: gate.buffer } : {}));
     await gate.arrived();
-    expect(tasks.threads()[0]?.work).toMatchObject({
-      taskId: handles[2]?.id,
-      type: 'packed',
-      phase: 'run',
-      from: null,
-      to: null,
-      packed: 5,
-    });
-    // What did not begin is taken back.
+    const work = { taskId: handles[2]?.id, type: 'packed', phase: 'run', from: null, to: null };
+    expect(tasks.threads()[0]?.work).toMatchObject({ ...work, packed: 3 });
+    // What has not begun is taken back.
     handles[4]?.cancel();
-    expect(tasks.threads()[0]?.work).toMatchObject({ taskId: handles[2]?.id, packed: 4 });
+    expect(tasks.threads()[0]?.work).toMatchObject({ ...work, packed: 2 });
     gate.open();
     await settledRecords(handles);
   });
@@ -160,9 +155,9 @@ describe('threads()', () => {
   });
 
   it('names of a pack of several owners only their own tasks', async () => {
-    const { tasks } = await packManager();
+    const { tasks, clock } = await packManager({ heartbeatTimeoutMs: 10 });
     const gate = new Gate();
-    const owners = ['ann', 'bob', 'ann', 'bob', 'bob'];
+    const owners = ['cid', 'bob', 'ann', 'bob', 'ann'];
     const tally = new SharedArrayBuffer(4 * 26);
     tasks.pause();
     const handles = await Promise.all(
@@ -172,13 +167,40 @@ describe('threads()', () => {
     );
     tasks.resume();
     await gate.arrived();
-    const shown = (owner: string) => tasks.threads({ owner })[0]?.work;
-    expect(shown('bob')).toMatchObject({ taskId: handles[1]?.id, packed: 3 });
-    expect(shown('ann')?.packed).toBe(2);
-    expect([handles[0]?.id, handles[2]?.id]).toContain(shown('ann')?.taskId);
-    expect(shown('cid')).toBeNull();
+    const shown = (owner: string) => tasks.threads({ owner })[0];
+    expect(shown('bob')?.work).toMatchObject({ taskId: handles[1]?.id, packed: 2 });
+    expect(shown('ann')?.work).toMatchObject({ taskId: handles[2]?.id, packed: 2 });
+    // Its task is over.
+    expect(shown('cid')?.work).toBeNull();
+    clock.advance(11);
+    // It is the task of one that is silent.
+    expect(owners.map((owner) => shown(owner)?.overdue)).toEqual([false, true, false, true, false]);
     gate.open();
     await settledRecords(handles);
+  });
+
+  it('shows the work of a thread that dies until it is gone, and nothing of its heap in the one that takes its place', async () => {
+    const tasks = createTestManager({ threads: { max: 1 } });
+    const dying: (readonly ThreadSnapshot[])[] = [];
+    const look = (worker: Worker): void => {
+      // After all who hear of the error, and before its exit.
+      worker.once('error', () => process.nextTick(() => dying.push(tasks.threads())));
+    };
+    process.on('worker', look);
+    onTestFinished(() => void process.off('worker', look));
+    await (await tasks.submit('fault', { input: { action: 'echo' } })).settled();
+    expect(tasks.threads()[0]?.heapUsedBytes).toBeGreaterThan(0);
+    const crashed = await tasks.submit('fault', { input: { action: 'crash' } });
+    await crashed.settled();
+    expect(dying).toMatchObject([[{ id: 0, state: 'busy', work: { taskId: crashed.id }, heapUsedBytes: null }]]);
+    const gate = new Gate();
+    const next = await tasks.submit('fault', { input: { action: 'gate', gate: gate.buffer } });
+    await gate.arrived();
+    expect(tasks.threads()).toMatchObject([
+      { id: 0, state: 'busy', overdue: false, work: { taskId: next.id }, heapUsedBytes: null },
+    ]);
+    gate.open();
+    await next.settled();
   });
 
   it('refuses a scope that names nobody', () => {
