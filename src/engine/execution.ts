@@ -22,6 +22,8 @@ export interface ExecutionHost {
   readonly threads: () => number;
   /** The manager is closing: what gave its slot back would not get one again. */
   readonly closing: () => boolean;
+  /** A thread was used for an owner; less than 0 where too much was counted in advance. Milliseconds. */
+  onUsed(owner: string | null, ms: number): void;
   /** It may have a chunk to send. */
   onReady(run: Run): void;
   /** It goes on after it had nothing to send, and nothing in flight. */
@@ -84,6 +86,10 @@ export class Execution implements Run, TaskFlightEvents, ChunkQueueEvents {
 
   get type(): string {
     return this.#type.name;
+  }
+
+  get owner(): string | null {
+    return this.task.identity.owner;
   }
 
   *tasks(): Generator<Task, void, undefined> {
@@ -155,16 +161,16 @@ export class Execution implements Run, TaskFlightEvents, ChunkQueueEvents {
         return true;
       }
     }
-    this.usedMs += this.#type.policy.chunk.targetMs * this.#price;
+    this.#use(this.#type.policy.chunk.targetMs);
     if (chunk.moves !== undefined) task.gaveAway = true;
     this.#flights.send(chunk, this.#host.lanes);
     if (chunk.phase === 'cleanup') this.#flights.killAfter(CLEANUP_TIMEOUT_MS);
     return true;
   }
 
-  /** What a millisecond of its work costs. */
-  get #price(): number {
-    return 2 ** -this.task.priority;
+  #use(ms: number): void {
+    this.usedMs += ms * 2 ** -this.task.priority;
+    this.#host.onUsed(this.owner, ms);
   }
 
   onNotes(notes: Notes): void {
@@ -172,7 +178,7 @@ export class Execution implements Run, TaskFlightEvents, ChunkQueueEvents {
   }
 
   onLanded(chunk: Chunk, outcome: Outcome): void {
-    this.usedMs += (outcome.ms - this.#type.policy.chunk.targetMs) * this.#price;
+    this.#use(outcome.ms - this.#type.policy.chunk.targetMs);
     this.#onOutcome(chunk, outcome);
     // What is to stop runs nothing again.
     if (this.stopping && this.#phase !== 'cleanup') this.#again.clear();
@@ -182,6 +188,7 @@ export class Execution implements Run, TaskFlightEvents, ChunkQueueEvents {
   /** Goes on with work in one piece that is under way as a member of a pack, and began `ageMs` ago. Returns who is to be told of it. */
   adopt(flight: Flight, member: number, ageMs: number): FlightEvents {
     this.#startTimeout(ageMs);
+    this.#use(this.#type.policy.chunk.targetMs);
     return this.#flights.adopt(this.#wholeChunk(), flight, member);
   }
 

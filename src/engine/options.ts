@@ -42,6 +42,11 @@ export interface TaskManagerOptions<Types> {
   queue?: {
     /** How many tasks may wait; one more is refused with `QUEUE_FULL`. Integer >= 0. @default 10_000 */
     max?: number;
+    /**
+     * How many tasks of one owner may wait; one more is refused with `QUEUE_FULL`. Tasks without an owner are not limited
+     * by it. Integer >= 1, or Infinity. @default Infinity
+     */
+    maxPendingPerOwner?: number;
   };
   history?: {
     /** How many settled records are kept; the oldest go first. Integer >= 0. @default 10_000 */
@@ -81,7 +86,7 @@ export interface ResolvedOptions {
     readonly nice: number;
     readonly recycle: RecycleLimits;
   };
-  readonly queue: { readonly max: number };
+  readonly queue: { readonly max: number; readonly maxPendingPerOwner: number };
   readonly history: {
     readonly max: number;
     readonly completedTtlMs: number;
@@ -119,7 +124,7 @@ export function resolveOptions(options: TaskManagerOptions<unknown>): ResolvedOp
   onlyKeys('options', options, KNOWN_OPTIONS);
   const { threads = {}, queue = {}, history = {} } = options;
   onlyKeys('threads', threads, ['max', 'idleMs', 'resourceLimits', 'nice', 'recycle']);
-  onlyKeys('queue', queue, ['max']);
+  onlyKeys('queue', queue, ['max', 'maxPendingPerOwner']);
   onlyKeys('history', history, ['max', 'completedTtlMs', 'failedTtlMs', 'inputBytes']);
   for (const name of ['id', 'random'] as const) {
     const given: unknown = options[name];
@@ -143,7 +148,10 @@ export function resolveOptions(options: TaskManagerOptions<unknown>): ResolvedOp
       nice: niceness(threads.nice),
       recycle: resolveRecycle(threads.recycle),
     }),
-    queue: Object.freeze({ max: integer('queue.max', queue.max, 0, 10_000) }),
+    queue: Object.freeze({
+      max: integer('queue.max', queue.max, 0, 10_000),
+      maxPendingPerOwner: limit('queue.maxPendingPerOwner', queue.maxPendingPerOwner),
+    }),
     history: Object.freeze({
       max: integer('history.max', history.max, 0, 10_000),
       completedTtlMs: duration('history.completedTtlMs', history.completedTtlMs, 24 * HOUR_MS),
@@ -225,6 +233,12 @@ export function integer(name: string, value: unknown, min: number, fallback?: nu
   if (!Number.isSafeInteger(value) || (value as number) < min)
     throw invalidArgument(name, `an integer >= ${min}`, value);
   return value as number;
+}
+
+/** An integer from 1 on; Infinity where none was given. */
+function limit(name: string, value: unknown = Infinity): number {
+  if (value === Infinity || (Number.isSafeInteger(value) && (value as number) >= 1)) return value as number;
+  throw invalidArgument(name, 'an integer >= 1, or Infinity', value);
 }
 
 /** Milliseconds from 0 on, Infinity included, or the default where none was given. */

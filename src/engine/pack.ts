@@ -23,6 +23,8 @@ export interface PackHost {
   putBack(tasks: readonly Task[]): void;
   /** What runs a task by itself. */
   execute(task: Task): Execution;
+  /** A thread was used for an owner; less than 0 where too much was counted in advance. Milliseconds. */
+  onUsed(owner: string | null, ms: number): void;
   onReady(run: Run): void;
   cancel(task: Task): void;
   onNotes(task: Task, notes: Notes): void;
@@ -59,6 +61,7 @@ function inputBytes({ work }: Task): number {
 export class Pack implements Run, FlightEvents {
   onOver: () => void = () => {};
   readonly type: string;
+  readonly owner: string | null;
   readonly urgent = false;
   readonly stopping = false;
   usedMs = 0;
@@ -66,6 +69,8 @@ export class Pack implements Run, FlightEvents {
   readonly #host: PackHost;
   /** By their places in the chunk; null where it is this pack's no longer. */
   readonly #tasks: (Task | null)[];
+  /** How many of them were taken along for other owners, who pay their part. */
+  #guests: Map<string | null, number> | null = null;
   #inputBytesLeft = MAX_INPUT_BYTES;
   #sent = false;
   #flight: Flight | null = null;
@@ -84,6 +89,7 @@ export class Pack implements Run, FlightEvents {
 
   constructor(first: Task, type: ResolvedTaskType, host: PackHost) {
     this.type = type.name;
+    this.owner = first.identity.owner;
     this.#type = type;
     this.#host = host;
     this.#tasks = [first];
@@ -115,6 +121,7 @@ export class Pack implements Run, FlightEvents {
     this.#sent = true;
     this.#gather();
     this.#heardAt = this.#host.clock.monotonic();
+    this.#charge(this.#type.policy.chunk.targetMs);
     this.#flight = this.#host.lanes.send(this.#chunk(), this);
     // A lone task is looked at by `sample`, so that it needs no timer.
     if (this.#tasks.length > 1 || this.#patienceMs < OVERRUN_MS) this.#watch();
@@ -130,7 +137,24 @@ export class Pack implements Run, FlightEvents {
       if (task === null) return;
       task.run = this;
       this.#tasks.push(task);
+      if (task.identity.owner !== this.owner) this.#addGuest(task.identity.owner);
     }
+  }
+
+  #addGuest(owner: string | null): void {
+    this.#guests ??= new Map();
+    this.#guests.set(owner, (this.#guests.get(owner) ?? 0) + 1);
+  }
+
+  /** Each owner pays for its tasks, as if all took the same time. */
+  #charge(ms: number): void {
+    let own = 1;
+    for (const [owner, count] of this.#guests ?? []) {
+      const part = count / this.#tasks.length;
+      this.#host.onUsed(owner, ms * part);
+      own -= part;
+    }
+    this.#host.onUsed(this.owner, ms * own);
   }
 
   readonly #fits = (task: Task): boolean => {
@@ -210,6 +234,8 @@ export class Pack implements Run, FlightEvents {
     this.#flight = null;
     this.#type.packSize.record(ms, this.#returned);
     this.#giveBack();
+    // The one that was set apart pays for itself, and had nearly all of it.
+    this.#charge((this.#apart === null ? ms : 0) - this.#type.policy.chunk.targetMs);
     this.#apartEvents?.onLeft(ms, null);
     if (this.#apart === null) this.onOver();
   }

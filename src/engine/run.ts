@@ -7,9 +7,11 @@ export interface Run {
   onOver: () => void;
   /**
    * Thread-milliseconds used, by weight: each step of priority halves what a millisecond costs. What flies now counts
-   * as one target. Who has used least is next.
+   * as one target. Of an owner's runs, the one that has used least is next.
    */
   usedMs: number;
+  /** Who its tasks belong to; null where that is nobody. Of a pack: the first task's, whose slot it is. */
+  readonly owner: string | null;
   /** The name of the task type. */
   readonly type: string;
   /** True when what is left is short and ends a task: it goes before all other chunks. */

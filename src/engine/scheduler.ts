@@ -1,6 +1,8 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { Clock, StopTimer } from './clock.js';
+import { Counts } from './counts.js';
 import type { Lanes } from './lanes.js';
+import { OwnerShares } from './owner-shares.js';
 import { PendingQueue } from './pending-queue.js';
 import type { Run } from './run.js';
 import type { Task } from './task.js';
@@ -18,18 +20,20 @@ const RESOLVED = Promise.resolve();
 
 /**
  * Slots and fair turns. Slots: which waiting task gets to be in progress. Turns: which task in progress sends its
- * next chunk to the lane that is free.
+ * next chunk to the lane that is free. Both are shared between owners first.
  */
 export class Scheduler {
-  readonly pending: PendingQueue = new PendingQueue();
+  readonly #owners = new OwnerShares();
+  readonly pending: PendingQueue = new PendingQueue((owner) => this.#owners.slotsOf(owner));
   readonly inProgress: Set<Run> = new Set();
   /** Tasks that wait for their next attempt, and what ends the wait. */
   readonly #resting = new Map<Task, StopTimer>();
+  readonly #restingOf = new Counts<string | null>();
   readonly #host: SchedulerHost;
   readonly #limit: LimitFunction;
   /** Those in progress that may have a chunk to send. */
   readonly #ready = new Set<Run>();
-  readonly #perType = new Map<string, number>();
+  readonly #perType = new Counts<string>();
   /** For each type the run that gathers tasks, or did last. */
   readonly #gathering = new Map<string, Run>();
   /**
@@ -76,6 +80,18 @@ export class Scheduler {
     return this.pending.size + this.#resting.size;
   }
 
+  /** How many of an owner's tasks have no slot. */
+  waitingOf(owner: string): number {
+    return this.pending.sizeOfOwner(owner) + this.#restingOf.of(owner);
+  }
+
+  /** How many tasks of a type could have a slot at once. */
+  roomFor(type: string): number {
+    if (this.#paused) return 0;
+    const { concurrency } = this.#host.typeOf(type).policy;
+    return Math.max(0, Math.min(this.maxConcurrentTasks - this.inProgress.size, concurrency - this.#perType.of(type)));
+  }
+
   /** All of {@link waiting}. */
   *waitingTasks(): Generator<Task, void, undefined> {
     yield* this.pending;
@@ -98,17 +114,24 @@ export class Scheduler {
     task.run = null;
     if (delayMs <= 0) return this.add(task);
     const stop = this.#host.clock.after(delayMs, () => {
-      this.#resting.delete(task);
+      this.#wakeUp(task);
       this.add(task);
     });
     this.#resting.set(task, stop);
+    this.#restingOf.add(task.identity.owner, 1);
   }
 
   /** Takes a task that has no slot out; false when it has one. */
   remove(task: Task): boolean {
     const stop = this.#resting.get(task);
     stop?.();
-    return this.#resting.delete(task) || this.pending.remove(task);
+    return this.#wakeUp(task) || this.pending.remove(task);
+  }
+
+  #wakeUp(task: Task): boolean {
+    const rested = this.#resting.delete(task);
+    if (rested) this.#restingOf.add(task.identity.owner, -1);
+    return rested;
   }
 
   wake(run: Run): void {
@@ -118,7 +141,7 @@ export class Scheduler {
 
   /** One that had nothing to send for a while, because its items came slowly, does not get those turns afterwards. */
   catchUp(run: Run): void {
-    run.usedMs = Math.max(run.usedMs, this.#leastReady());
+    run.usedMs = Math.max(run.usedMs, leastUsed(this.#ready, run.owner));
   }
 
   /** Gives out slots and lanes, once everything that happens in this turn has happened. */
@@ -149,8 +172,10 @@ export class Scheduler {
       if (task === null) break;
       const run = this.#host.runOf(task);
       task.run = run;
-      run.usedMs = this.#leastUsed();
-      this.#perType.set(run.type, (this.#perType.get(run.type) ?? 0) + 1);
+      // A newcomer starts level with who has used least, or it would have the threads to itself for long.
+      run.usedMs = leastUsed(this.inProgress, run.owner);
+      this.#owners.addSlot(run.owner);
+      this.#perType.add(run.type, 1);
       if (run.gathers) this.#gathering.set(run.type, run);
       this.inProgress.add(run);
       // It may be over before it has begun.
@@ -183,16 +208,15 @@ export class Scheduler {
     this.inProgress.delete(run);
     this.#ready.delete(run);
     if (this.#gathering.get(run.type) === run) this.#gathering.delete(run.type);
-    const count = (this.#perType.get(run.type) ?? 1) - 1;
-    if (count === 0) this.#perType.delete(run.type);
-    else this.#perType.set(run.type, count);
+    this.#owners.removeSlot(run.owner);
+    this.#perType.add(run.type, -1);
     if (this.inProgress.size === 0) for (const onIdle of this.#onIdle.splice(0)) onIdle();
     this.pump();
   }
 
   readonly #mayStart = (type: string): boolean => {
     if (this.#gathering.get(type)?.gathers === true) return false;
-    return (this.#perType.get(type) ?? 0) < this.#host.typeOf(type).policy.concurrency;
+    return this.#perType.of(type) < this.#host.typeOf(type).policy.concurrency;
   };
 
   #giveTurns(): void {
@@ -207,6 +231,7 @@ export class Scheduler {
 
   #launch(run: Run): void {
     const { gathers } = run;
+    if (this.#owners.several) this.#owners.serve(run.owner);
     if (!run.launchNext() || run.wants === 0) this.#ready.delete(run);
     // The next of its type may begin.
     if (gathers) this.pump();
@@ -222,17 +247,32 @@ export class Scheduler {
     this.pump();
   }
 
-  /** Who has used the threads least, by weight; what ends a task goes first. While paused, only what stops. */
+  /**
+   * Whose owner has used the threads least, and of that owner's who has, by weight; before those goes what ends a task.
+   * While paused, only what stops.
+   */
   #next(): Run | null {
     for (;;) {
       let best: Run | null = null;
       for (const run of this.#ready) {
         if (this.#paused && !run.stopping) continue;
-        if (best === null || isBefore(run, best)) best = run;
+        if (best === null || this.#isBefore(run, best)) best = run;
       }
       if (best === null || best.wants > 0) return best;
       this.#ready.delete(best);
     }
+  }
+
+  #isBefore(a: Run, b: Run): boolean {
+    if (this.#owners.several && a.owner !== b.owner) {
+      return this.#owners.usedMsOf(a.owner) < this.#owners.usedMsOf(b.owner);
+    }
+    return a.urgent === b.urgent ? a.usedMs < b.usedMs : a.urgent;
+  }
+
+  /** A run has used a thread for one of an owner's tasks. */
+  charge(owner: string | null, ms: number): void {
+    this.#owners.charge(owner, ms);
   }
 
   readonly #wanted = (): number => {
@@ -240,21 +280,11 @@ export class Scheduler {
     for (const run of this.#ready) if (!this.#paused || run.stopping) wanted += run.wants;
     return wanted;
   };
-
-  #leastReady(): number {
-    let least = Infinity;
-    for (const run of this.#ready) least = Math.min(least, run.usedMs);
-    return least === Infinity ? 0 : least;
-  }
-
-  /** A newcomer starts level with who has used least, or it would have the threads to itself for long. */
-  #leastUsed(): number {
-    let least = Infinity;
-    for (const run of this.inProgress) least = Math.min(least, run.usedMs);
-    return least === Infinity ? 0 : least;
-  }
 }
 
-function isBefore(a: Run, b: Run): boolean {
-  return a.urgent === b.urgent ? a.usedMs < b.usedMs : a.urgent;
+/** What the one of an owner's runs has used that has used least. */
+function leastUsed(runs: Iterable<Run>, owner: string | null): number {
+  let least = Infinity;
+  for (const run of runs) if (run.owner === owner) least = Math.min(least, run.usedMs);
+  return least === Infinity ? 0 : least;
 }

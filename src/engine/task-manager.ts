@@ -125,6 +125,7 @@ export class TaskManager<
       putBack: (tasks) => this.#scheduler.putBack(tasks),
       execute: (task) => this.#execute(task),
       cancel: (task) => this.#cancel(task),
+      onUsed: (owner, ms) => this.#scheduler.charge(owner, ms),
       onReady: (run) => this.#scheduler.wake(run),
       onRested: (run) => this.#scheduler.catchUp(run),
       onRetry: (task, delayMs) => this.#scheduler.retry(task, delayMs),
@@ -413,11 +414,7 @@ export class TaskManager<
       );
     }
     if (onSettled !== null) existing.hooks = [...existing.hooks, onSettled];
-    if (priority > existing.priority) {
-      const waiting = this.#scheduler.pending.remove(existing);
-      existing.priority = priority;
-      if (waiting) this.#scheduler.add(existing);
-    }
+    if (priority > existing.priority) this.#scheduler.pending.setPriority(existing, priority);
     return existing;
   }
 
@@ -435,6 +432,7 @@ export class TaskManager<
       throw new TreadleError('QUEUE_FULL', `The queue is full: ${waiting} tasks wait and \`queue.max\` is ${max}`);
     }
     const { resourceId, group, owner, meta, rerunOf = null } = named;
+    if (owner !== null) this.#checkShare(owner, type);
     const identity = { id: this.#newId(), type, resourceId, group, owner, meta, rerunOf };
     const task = new Task(identity, work, priority, this.#options.clock, this.#observer);
     if (work.items !== null) task.progress.setTotal(countOf(work.items));
@@ -451,6 +449,19 @@ export class TaskManager<
     this.reconciler.start();
     this.#announcer.task('submitted', task);
     return task;
+  }
+
+  /** Refuses a task where too many of its owner's wait. What can start at once does not count as waiting. */
+  #checkShare(owner: string, type: string): void {
+    const { maxPendingPerOwner } = this.#options.queue;
+    if (maxPendingPerOwner === Infinity) return;
+    const waiting = this.#scheduler.waitingOf(owner);
+    if (waiting < maxPendingPerOwner + this.#scheduler.roomFor(type)) return;
+    throw new TreadleError(
+      'QUEUE_FULL',
+      `The queue is full for this owner: ${waiting} of its tasks wait and \`queue.maxPendingPerOwner\` is ${maxPendingPerOwner}`,
+      { details: { maxPendingPerOwner } },
+    );
   }
 
   #expire(task: Task, error: TreadleError): void {

@@ -58,6 +58,12 @@ function fail(error: unknown): never {
   throw error;
 }
 
+interface Submitted {
+  readonly items?: Items<unknown> | null;
+  readonly priority?: number;
+  readonly owner?: string | null;
+}
+
 export interface FakeSchedulerOptions {
   readonly types: Readonly<Record<string, FakeType>>;
   readonly maxConcurrentTasks?: number;
@@ -86,6 +92,7 @@ export function fakeScheduler({ types, maxConcurrentTasks = 16, lanes: count = 1
     putBack: (tasks) => scheduler.putBack(tasks),
     execute: (task) => new Execution(task, typeOf(task.identity.type), host),
     cancel: (task) => task.run?.cancel(task),
+    onUsed: (owner, ms) => scheduler.charge(owner, ms),
     onReady: (run) => scheduler.wake(run),
     onRested: (run) => scheduler.catchUp(run),
     onRetry: (task, delayMs) => scheduler.retry(task, delayMs),
@@ -101,9 +108,9 @@ export function fakeScheduler({ types, maxConcurrentTasks = 16, lanes: count = 1
   const add = (
     id: string,
     type: string,
-    { items = null, priority = 0 }: { items?: Items<unknown> | null; priority?: number } = {},
+    { items = null, priority = 0, owner = null }: Submitted = {},
   ) => {
-    const identity = { id, type, resourceId: null, group: null, owner: null, meta: null };
+    const identity = { id, type, resourceId: null, group: null, owner, meta: null };
     const observer = { onTransition: (task: Task) => void events.push({ id: task.id, status: task.status }) };
     const task = new Task(identity, { input: undefined, items }, priority, clock, observer);
     scheduler.add(task);
