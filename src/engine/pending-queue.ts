@@ -2,6 +2,16 @@ import type { ListNode } from './linked-list.js';
 import { OwnerQueue, TypeRing, WaitingOwner, isBefore } from './owner-queue.js';
 import type { Task } from './task.js';
 
+/** What decides between owners. */
+export interface OwnersInProgress {
+  /** How many slots it has. */
+  slotsOf(owner: string | null): number;
+  /** Whether it has a run that will take waiting tasks of the type along: then no other of its tasks of that type begins. */
+  gathers(owner: string | null, type: string): boolean;
+}
+
+const NOBODY: OwnersInProgress = { slotsOf: () => 0, gathers: () => false };
+
 /**
  * Tasks that wait for a slot. Whose task is next: the owner's with the fewest slots, then the one's that has waited longest
  * for its turn. Which of its tasks: by priority, first in first out within one. A cancel leaves in O(1).
@@ -10,16 +20,15 @@ export class PendingQueue {
   /** For each task type who waits for it, so that a type at its limit blocks nobody else. */
   readonly #rings = new Map<string, TypeRing>();
   readonly #owners = new Map<string | null, WaitingOwner>();
-  readonly #slotsOf: (owner: string | null) => number;
+  readonly #inProgress: OwnersInProgress;
   #order = 0;
   /** Orders before all others, for those that were put back. */
   #orderBefore = 0;
   #turns = 0;
   #size = 0;
 
-  /** `slotsOf` tells how many slots an owner has now. */
-  constructor(slotsOf: (owner: string | null) => number = () => 0) {
-    this.#slotsOf = slotsOf;
+  constructor(inProgress: OwnersInProgress = NOBODY) {
+    this.#inProgress = inProgress;
   }
 
   get size(): number {
@@ -108,38 +117,46 @@ export class PendingQueue {
 
   /** Takes the next task of a type that `mayStart`. */
   take(mayStart: (type: string) => boolean): Task | null {
+    const owner = this.nextOwner(mayStart);
+    return owner === undefined ? null : this.takeFrom(owner, mayStart);
+  }
+
+  /** Whose task is next, of the types that `mayStart`; undefined where there is none. */
+  nextOwner(mayStart: (type: string) => boolean): string | null | undefined {
     let best: OwnerQueue | null = null;
     let fewest = Infinity;
     for (const [type, ring] of this.#rings) {
       if (ring.first === null || !mayStart(type)) continue;
-      const queue = this.#nextOf(ring) as OwnerQueue;
-      const slots = this.#slotsOf(queue.owner.name);
+      const queue = this.#nextOf(ring);
+      if (queue === null) continue;
+      const slots = this.#inProgress.slotsOf(queue.owner.name);
       if (best !== null && (slots > fewest || (slots === fewest && queue.turn >= best.turn))) continue;
       best = queue;
       fewest = slots;
     }
-    return best === null ? null : this.#takeFirst(best.owner, mayStart);
+    return best?.owner.name;
   }
 
   /** Who is next in a ring. Only owners with a slot are gone past, and of those there are no more than slots. */
   #nextOf(ring: TypeRing): OwnerQueue | null {
-    if (ring.size <= 1) return ring.first?.value ?? null;
     let best: OwnerQueue | null = null;
     let fewest = Infinity;
     for (let node = ring.first; node !== null && fewest > 0; node = node.next) {
-      const slots = this.#slotsOf(node.value.owner.name);
-      if (slots >= fewest) continue;
+      const { owner, type } = node.value;
+      const slots = this.#inProgress.slotsOf(owner.name);
+      if (slots >= fewest || this.#inProgress.gathers(owner.name, type)) continue;
       best = node.value;
       fewest = slots;
     }
     return best;
   }
 
-  #takeFirst(owner: WaitingOwner, mayStart: (type: string) => boolean): Task | null {
+  /** Takes the next task of an owner. */
+  takeFrom(owner: string | null, mayStart: (type: string) => boolean): Task | null {
     let best: ListNode<Task> | null = null;
     let from: OwnerQueue | null = null;
-    for (const queue of owner.queues.values()) {
-      if (queue.size === 0 || !mayStart(queue.type)) continue;
+    for (const queue of this.#owners.get(owner)?.queues.values() ?? []) {
+      if (queue.size === 0 || !mayStart(queue.type) || this.#inProgress.gathers(owner, queue.type)) continue;
       const { first } = queue;
       if (first === null || (best !== null && !isBefore(first, best))) continue;
       best = first;

@@ -1,10 +1,10 @@
-import pLimit, { type LimitFunction } from 'p-limit';
 import type { Clock, StopTimer } from './clock.js';
 import { Counts } from './counts.js';
 import type { Lanes } from './lanes.js';
 import { OwnerShares } from './owner-shares.js';
 import { PendingQueue } from './pending-queue.js';
 import type { Run } from './run.js';
+import { type Slot, Slots } from './slots.js';
 import type { Task } from './task.js';
 import type { ResolvedTaskType } from './task-type.js';
 
@@ -24,23 +24,24 @@ const RESOLVED = Promise.resolve();
  */
 export class Scheduler {
   readonly #owners = new OwnerShares();
-  readonly pending: PendingQueue = new PendingQueue((owner) => this.#owners.slotsOf(owner));
+  readonly pending: PendingQueue = new PendingQueue({
+    slotsOf: (owner) => this.#owners.slotsOf(owner),
+    gathers: (owner, type) => this.#gathers(owner, type),
+  });
   readonly inProgress: Set<Run> = new Set();
+  readonly #slotOf = new Map<Run, Slot>();
+  /** Those in progress whose slot another owner has now. They send nothing, and are next of their owner to have one. */
+  readonly #aside = new Set<Run>();
   /** Tasks that wait for their next attempt, and what ends the wait. */
   readonly #resting = new Map<Task, StopTimer>();
   readonly #restingOf = new Counts<string | null>();
   readonly #host: SchedulerHost;
-  readonly #limit: LimitFunction;
+  readonly #slots: Slots;
   /** Those in progress that may have a chunk to send. */
   readonly #ready = new Set<Run>();
   readonly #perType = new Counts<string>();
-  /** For each type the run that gathers tasks, or did last. */
-  readonly #gathering = new Map<string, Run>();
-  /**
-   * Slots that are held and have no run; each gives one back. They are kept for what comes next, because to get one takes a
-   * small task longer than all else that happens to it on the way to a thread.
-   */
-  readonly #freeSlots: (() => void)[] = [];
+  /** Runs that gather tasks, or did last. */
+  readonly #gathering = new Set<Run>();
   #paused = false;
   #pumpDue = false;
   /** Called when nothing is in progress any more. */
@@ -48,16 +49,15 @@ export class Scheduler {
 
   constructor(host: SchedulerHost, maxConcurrentTasks: number) {
     this.#host = host;
-    this.#limit = pLimit(maxConcurrentTasks);
+    this.#slots = new Slots(maxConcurrentTasks);
   }
 
   get maxConcurrentTasks(): number {
-    return this.#limit.concurrency;
+    return this.#slots.max;
   }
 
   set maxConcurrentTasks(max: number) {
-    this.#limit.concurrency = max;
-    while (this.#limit.activeCount > max && this.#freeSlots.length > 0) this.#freeSlots.pop()?.();
+    this.#slots.max = max;
     this.pump();
   }
 
@@ -141,7 +141,12 @@ export class Scheduler {
 
   /** One that had nothing to send for a while, because its items came slowly, does not get those turns afterwards. */
   catchUp(run: Run): void {
-    run.usedMs = Math.max(run.usedMs, leastUsed(this.#ready, run.owner));
+    run.usedMs = Math.max(run.usedMs, this.#leastUsed(this.#ready, run.owner));
+  }
+
+  /** A run has used a thread for one of an owner's tasks. */
+  charge(owner: string | null, ms: number): void {
+    this.#owners.charge(owner, ms);
   }
 
   /** Gives out slots and lanes, once everything that happens in this turn has happened. */
@@ -165,59 +170,118 @@ export class Scheduler {
     }
   }
 
-  /** p-limit holds the slots; its own queue stays empty, because the order is ours. */
   #admit(): void {
-    while (!this.#paused && this.#hasSlot()) {
-      const task = this.pending.take(this.#mayStart);
-      if (task === null) break;
-      const run = this.#host.runOf(task);
-      task.run = run;
-      // A newcomer starts level with who has used least, or it would have the threads to itself for long.
-      run.usedMs = leastUsed(this.inProgress, run.owner);
-      this.#owners.addSlot(run.owner);
-      this.#perType.add(run.type, 1);
-      if (run.gathers) this.#gathering.set(run.type, run);
-      this.inProgress.add(run);
-      // It may be over before it has begun.
-      run.onOver = () => this.inProgress.delete(run);
-      const slot = this.#freeSlots.pop();
-      if (slot === undefined) {
-        const held = this.#limit(() => new Promise<void>((giveBack) => this.#begin(run, giveBack)));
-        // It is free only now, a moment after it was given back.
-        void held.then(() => this.pump());
-      } else {
-        this.#begin(run, slot);
-      }
+    while (!this.#paused) {
+      const owner = this.pending.nextOwner(this.#mayStart);
+      if (!this.#slots.hasOne && (owner === undefined || !this.#lend(owner))) break;
+      const rested = this.#nextAside(owner);
+      if (rested !== null) this.#resume(rested);
+      else if (owner !== undefined) this.#start(this.pending.takeFrom(owner, this.#mayStart) as Task);
+      else break;
     }
   }
 
-  #hasSlot(): boolean {
-    const { activeCount, pendingCount, concurrency } = this.#limit;
-    return activeCount + pendingCount - this.#freeSlots.length < concurrency;
+  #start(task: Task): void {
+    const run = this.#host.runOf(task);
+    task.run = run;
+    // A newcomer starts level with who has used least, or it would have the threads to itself for long.
+    run.usedMs = this.#leastUsed(this.inProgress, run.owner);
+    this.#owners.addSlot(run.owner);
+    this.#perType.add(run.type, 1);
+    if (run.gathers) this.#gathering.add(run);
+    this.inProgress.add(run);
+    // It may be over before it has begun.
+    run.onOver = () => this.inProgress.delete(run);
+    this.#slots.take(
+      (slot) => this.#begin(run, slot),
+      () => this.pump(),
+    );
   }
 
-  #begin(run: Run, slot: () => void): void {
-    run.onOver = () => this.#release(run, slot);
+  #begin(run: Run, slot: Slot): void {
+    this.#slotOf.set(run, slot);
+    run.onOver = () => this.#onOver(run);
     if (this.inProgress.has(run)) run.begin();
-    else this.#release(run, slot);
+    else this.#onOver(run);
   }
 
-  #release(run: Run, slot: () => void): void {
-    if (this.#limit.activeCount > this.#limit.concurrency) slot();
-    else this.#freeSlots.push(slot);
+  #onOver(run: Run): void {
+    this.#takeSlot(run);
+    this.#aside.delete(run);
     this.inProgress.delete(run);
     this.#ready.delete(run);
-    if (this.#gathering.get(run.type) === run) this.#gathering.delete(run.type);
-    this.#owners.removeSlot(run.owner);
+    this.#gathering.delete(run);
     this.#perType.add(run.type, -1);
     if (this.inProgress.size === 0) for (const onIdle of this.#onIdle.splice(0)) onIdle();
     this.pump();
   }
 
-  readonly #mayStart = (type: string): boolean => {
-    if (this.#gathering.get(type)?.gathers === true) return false;
-    return this.#perType.of(type) < this.#host.typeOf(type).policy.concurrency;
-  };
+  #takeSlot(run: Run): void {
+    const slot = this.#slotOf.get(run);
+    if (slot === undefined) return;
+    this.#slotOf.delete(run);
+    this.#slots.giveBack(slot);
+    this.#owners.removeSlot(run.owner);
+  }
+
+  /**
+   * No slot is free, and an owner that has none waits: without this it would wait for a batch of another one to end. The
+   * owner with the most slots, two at least, sets the task aside that it began last; chunks of it that fly end.
+   */
+  #lend(owner: string | null): boolean {
+    if (this.#owners.slotsOf(owner) > 0 || this.#slots.tooMany) return false;
+    let last: Run | null = null;
+    let most = 2;
+    for (const run of this.#slotOf.keys()) {
+      const slots = this.#owners.slotsOf(run.owner);
+      if (slots < most || run.stopping || run.gathers || run.wants === 0) continue;
+      most = slots;
+      last = run;
+    }
+    if (last === null) return false;
+    this.#takeSlot(last);
+    this.#aside.add(last);
+    return true;
+  }
+
+  /** Whose turn it is of those that were set aside; null where it is the turn of a task of `owner`, which waits. */
+  #nextAside(owner: string | null | undefined): Run | null {
+    if (this.#aside.size === 0) return null;
+    let next: Run | null = null;
+    let fewest = owner === undefined ? Infinity : this.#owners.slotsOf(owner) + 1;
+    for (const run of this.#aside) {
+      const slots = this.#owners.slotsOf(run.owner);
+      if (slots >= fewest) continue;
+      fewest = slots;
+      next = run;
+    }
+    return next;
+  }
+
+  #resume(run: Run): void {
+    this.#aside.delete(run);
+    this.catchUp(run);
+    this.#owners.addSlot(run.owner);
+    this.#slots.take(
+      (slot) => {
+        this.#slotOf.set(run, slot);
+        // It may be over by now.
+        if (!this.inProgress.has(run)) this.#takeSlot(run);
+        this.pump();
+      },
+      () => this.pump(),
+    );
+  }
+
+  readonly #mayStart = (type: string): boolean => this.#perType.of(type) < this.#host.typeOf(type).policy.concurrency;
+
+  #gathers(owner: string | null, type: string): boolean {
+    for (const run of this.#gathering) {
+      if (!run.gathers) this.#gathering.delete(run);
+      else if (run.type === type && run.owner === owner) return true;
+    }
+    return false;
+  }
 
   #giveTurns(): void {
     const { lanes } = this.#host;
@@ -255,12 +319,17 @@ export class Scheduler {
     for (;;) {
       let best: Run | null = null;
       for (const run of this.#ready) {
-        if (this.#paused && !run.stopping) continue;
+        if (!this.#mayGoOn(run)) continue;
         if (best === null || this.#isBefore(run, best)) best = run;
       }
       if (best === null || best.wants > 0) return best;
       this.#ready.delete(best);
     }
+  }
+
+  /** What stops may always send what is left. */
+  #mayGoOn(run: Run): boolean {
+    return run.stopping || !(this.#paused || this.#aside.has(run));
   }
 
   #isBefore(a: Run, b: Run): boolean {
@@ -270,21 +339,18 @@ export class Scheduler {
     return a.urgent === b.urgent ? a.usedMs < b.usedMs : a.urgent;
   }
 
-  /** A run has used a thread for one of an owner's tasks. */
-  charge(owner: string | null, ms: number): void {
-    this.#owners.charge(owner, ms);
-  }
-
   readonly #wanted = (): number => {
     let wanted = 0;
-    for (const run of this.#ready) if (!this.#paused || run.stopping) wanted += run.wants;
+    for (const run of this.#ready) if (this.#mayGoOn(run)) wanted += run.wants;
     return wanted;
   };
-}
 
-/** What the one of an owner's runs has used that has used least. */
-function leastUsed(runs: Iterable<Run>, owner: string | null): number {
-  let least = Infinity;
-  for (const run of runs) if (run.owner === owner) least = Math.min(least, run.usedMs);
-  return least === Infinity ? 0 : least;
+  /** What the one of an owner's runs has used that has used least; those set aside have fallen behind. */
+  #leastUsed(runs: Iterable<Run>, owner: string | null): number {
+    let least = Infinity;
+    for (const run of runs) {
+      if (run.owner === owner && !this.#aside.has(run)) least = Math.min(least, run.usedMs);
+    }
+    return least === Infinity ? 0 : least;
+  }
 }

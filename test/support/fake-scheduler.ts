@@ -105,11 +105,7 @@ export function fakeScheduler({ types, maxConcurrentTasks = 16, lanes: count = 1
   const scheduler: Scheduler = new Scheduler({ lanes, clock, typeOf, runOf }, maxConcurrentTasks);
   lanes.onChange = () => scheduler.pump();
 
-  const add = (
-    id: string,
-    type: string,
-    { items = null, priority = 0, owner = null }: Submitted = {},
-  ) => {
+  const add = (id: string, type: string, { items = null, priority = 0, owner = null }: Submitted = {}) => {
     const identity = { id, type, resourceId: null, group: null, owner, meta: null };
     const observer = { onTransition: (task: Task) => void events.push({ id: task.id, status: task.status }) };
     const task = new Task(identity, { input: undefined, items }, priority, clock, observer);

@@ -1,0 +1,323 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import * as fc from 'fast-check';
+import { TaskManager, range, taskModule, taskType } from 'treadle';
+import { describe, expect, it } from 'vitest';
+import type { Chunk } from '../../dist/engine/lanes.js';
+import { type FakeType, fakeScheduler } from '../support/fake-scheduler.js';
+import { builtTask, closedAtEnd, createTestManager } from '../support/test-manager.js';
+import type busy from '../tasks/busy.task.js';
+import { Gate } from '../tasks/gate.js';
+
+const ENDLESS = range(0, 2 ** 50);
+const idOf = (chunk: Chunk): string => chunk.taskIds[0] as string;
+const ownerOf = (chunk: Chunk): string => idOf(chunk).split(' ')[0] as string;
+const sizeOf = (chunk: Chunk): number => chunk.to - chunk.from;
+
+/** Tasks are named "owner number". Batches cost a millisecond an item, all else as much as is said. */
+function fake(options: {
+  readonly types?: Readonly<Record<string, FakeType>>;
+  readonly lanes?: number;
+  readonly slots?: number;
+  readonly costMs?: (chunk: Chunk) => number;
+}) {
+  const { lanes: count = 1, slots = 16, costMs = (chunk: Chunk) => sizeOf(chunk) || 10, types = {} } = options;
+  const fake = fakeScheduler({
+    types: { batch: {}, piece: { onePiece: true }, ...types },
+    lanes: count,
+    maxConcurrentTasks: slots,
+    costMs,
+  });
+  const submit = (owner: string, type: string, count: number, rest: { priority?: number; items?: number } = {}) => {
+    const items = type === 'piece' || type === 'packed' ? null : range(0, rest.items ?? 2 ** 50);
+    return Array.from({ length: count }, (_, at) => {
+      const task = { owner: owner === 'nobody' ? null : owner, items, priority: rest.priority ?? 0 };
+      return fake.add(`${owner} ${type} ${at}`, type, task);
+    });
+  };
+  const used = (owner: string): number => {
+    let ms = 0;
+    for (const [id, part] of fake.lanes.usedMs) if (id.startsWith(`${owner} `)) ms += part;
+    return ms;
+  };
+  return { ...fake, submit, used };
+}
+
+describe('slots', () => {
+  it('go to each owner in turn, whoever has submitted more and gives more priority', async () => {
+    const { submit, lanes } = fake({ slots: 1 });
+    submit('a', 'piece', 1_000, { priority: 5 });
+    submit('b', 'piece', 2);
+    submit('c', 'piece', 2, { priority: -5 });
+    await lanes.runUntil(80);
+    expect(lanes.sent.map(ownerOf).slice(0, 8).join(' ')).toBe('a b c a b c a a');
+  });
+
+  it('of tasks without an owner are those of one owner together', async () => {
+    const { submit, lanes } = fake({ slots: 1 });
+    submit('nobody', 'piece', 100);
+    submit('b', 'piece', 2);
+    await lanes.runUntil(60);
+    expect(lanes.sent.map(ownerOf).slice(0, 6).join(' ')).toBe('nobody b nobody b nobody nobody');
+  });
+
+  it('go to who has the fewest', async () => {
+    const { submit, scheduler } = fake({ slots: 6 });
+    submit('a', 'batch', 10);
+    submit('b', 'batch', 10);
+    submit('c', 'batch', 1);
+    await turn();
+    const owners = Array.from(scheduler.inProgress, (run) => run.owner);
+    expect(owners.sort().join(' ')).toBe('a a a b b c');
+  });
+
+  it('are lent to an owner that has none, by who has the most, and one that lent goes on before all else of its owner', async () => {
+    const { submit, scheduler, lanes, used } = fake({ slots: 4, lanes: 2 });
+    submit('a', 'batch', 4);
+    submit('a', 'piece', 50);
+    await lanes.runUntil(400);
+    const [task] = submit('b', 'batch', 1, { items: 300 });
+    while (task?.settlement === null) await lanes.step();
+    // It had half of two lanes for its 300 ms; of the tasks of `a` none had begun meanwhile.
+    expect(lanes.nowMs).toBeLessThanOrEqual(400 + 300 + 200);
+    expect(lanes.sent.some((chunk) => idOf(chunk).includes('piece'))).toBe(false);
+    const before = lanes.nowMs;
+    const rested = lanes.usedMs.get('a batch 3') as number;
+    await lanes.runUntil(before + 1_000);
+    // All four have the same again, the one that was set aside too: it does not get what it missed.
+    const all = [0, 1, 2, 3].map((at) => lanes.usedMs.get(`a batch ${at}`) as number);
+    expect((all[3] as number) - rested).toBeGreaterThan(350);
+    expect((all[3] as number) - rested).toBeLessThan(650);
+    expect(used('b')).toBe(300);
+    expect([scheduler.inProgress.size, scheduler.pending.size]).toEqual([4, 50]);
+  });
+
+  it('are not lent by who has one, or where the types of the others are at their limit', async () => {
+    const { submit, lanes, scheduler } = fake({ slots: 3, types: { writer: { concurrency: 1 } } });
+    submit('a', 'writer', 2);
+    submit('b', 'batch', 2);
+    await lanes.runUntil(100);
+    submit('c', 'writer', 1);
+    await lanes.runUntil(200);
+    expect([scheduler.inProgress.size, lanes.sent.some((chunk) => ownerOf(chunk) === 'c')]).toEqual([3, false]);
+    submit('d', 'batch', 1);
+    submit('e', 'batch', 1);
+    await lanes.runUntil(400);
+    // `b` had two; then each has one.
+    expect(lanes.sent.some((chunk) => ownerOf(chunk) === 'd')).toBe(true);
+    expect(lanes.sent.some((chunk) => ownerOf(chunk) === 'e')).toBe(false);
+  });
+
+  it('are given back by whoever had them, in whatever order things happen: nothing is lost, and nobody has one too many', async () => {
+    const submitted = fc.record({
+      owner: fc.constantFrom('a', 'b', 'c', 'd', 'nobody'),
+      type: fc.constantFrom('batch', 'piece', 'ends', 'writer', 'packed'),
+      items: fc.integer({ min: 0, max: 200 }),
+      stepsBefore: fc.integer({ min: 0, max: 3 }),
+      cancel: fc.constantFrom(false, false, false, true),
+      max: fc.constantFrom(0, 0, 0, 1, 2, 5),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(submitted, { maxLength: 40 }), fc.integer({ min: 1, max: 5 }), async (list, slots) => {
+        const types = { ends: { finish: true }, writer: { concurrency: 1 }, packed: { onePiece: true, pack: true } };
+        const { add, scheduler, lanes, events } = fake({ slots, lanes: 2, types });
+        for (const [at, { owner, type, items, stepsBefore, cancel, max }] of list.entries()) {
+          for (let step = 0; step < stepsBefore; step++) await lanes.step();
+          if (max > 0) scheduler.maxConcurrentTasks = max;
+          const onePiece = type === 'piece' || type === 'packed';
+          const task = add(`${owner} ${at}`, type, {
+            owner: owner === 'nobody' ? null : owner,
+            items: onePiece ? null : range(0, items),
+          });
+          if (!cancel) continue;
+          await lanes.step();
+          if (scheduler.remove(task)) task.settle({ status: 'cancelled' });
+          else task.run?.cancel(task);
+        }
+        while (await lanes.step()) expect(lanes.busy()).toBeLessThanOrEqual(2);
+        expect([scheduler.inProgress.size, scheduler.pending.size]).toEqual([0, 0]);
+        const ended = events.filter(({ status }) => status === 'completed' || status === 'cancelled');
+        expect(ended.length).toBe(list.length);
+        // All slots are there again: so many begin at once.
+        for (let at = 0; at < 10; at++) add(`last ${at}`, 'batch', { items: ENDLESS, owner: `last ${at % 2}` });
+        await turn();
+        expect(scheduler.inProgress.size).toBe(scheduler.maxConcurrentTasks);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('turns', () => {
+  it('give each owner the same thread time, however many batches it has in progress and whatever their priority', async () => {
+    const batches = fc.integer({ min: 1, max: 8 });
+    const priority = fc.integer({ min: -2, max: 5 });
+    const cost = fc.double({ min: 0.02, max: 40, noNaN: true });
+    const owner = fc.record({ batches, priority, cost });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(owner, { minLength: 2, maxLength: 4 }),
+        fc.integer({ min: 1, max: 3 }),
+        async (owners, count) => {
+          let longest = 25;
+          const costMs = (chunk: Chunk): number => {
+            const ms = sizeOf(chunk) * (owners[Number(ownerOf(chunk))]?.cost as number);
+            longest = Math.max(longest, ms);
+            return ms;
+          };
+          const { submit, used, lanes } = fake({ lanes: count, slots: 32, costMs });
+          for (const [at, { batches, priority }] of owners.entries())
+            submit(String(at), 'batch', batches, { priority });
+          await lanes.runUntil(4_000);
+          const all = owners.map((_, at) => used(String(at)));
+          expect(Math.max(...all) - Math.min(...all)).toBeLessThanOrEqual((longest + 25) * count + 0.001);
+        },
+      ),
+      { numRuns: 20 },
+    );
+  });
+
+  it('go by priority between the tasks of one owner', async () => {
+    const { submit, lanes, used } = fake({ types: { other: {} } });
+    submit('a', 'batch', 1, { priority: 1 });
+    submit('a', 'other', 1, { priority: 0 });
+    submit('b', 'batch', 3);
+    await lanes.runUntil(6_000);
+    const [high, low] = [lanes.usedMs.get('a batch 0') as number, lanes.usedMs.get('a other 0') as number];
+    expect(Math.abs(high - 2 * low)).toBeLessThanOrEqual(75);
+    expect(Math.abs(used('a') - used('b'))).toBeLessThanOrEqual(50);
+  });
+
+  it('start a new owner level with the others: it neither waits for them nor makes them wait', async () => {
+    const { submit, lanes, used } = fake({});
+    submit('a', 'batch', 8);
+    await lanes.runUntil(2_000);
+    submit('b', 'batch', 1);
+    await lanes.runUntil(4_000);
+    expect(Math.abs(used('a') - 2_000 - used('b'))).toBeLessThanOrEqual(60);
+    const before = [used('a'), used('b')] as const;
+    submit('c', 'batch', 2);
+    await lanes.runUntil(7_000);
+    for (const ms of [used('a') - before[0], used('b') - before[1], used('c')]) {
+      expect(Math.abs(ms - 1_000)).toBeLessThanOrEqual(60);
+    }
+  });
+
+  it('that an owner did not want it does not get afterwards', async () => {
+    // Of `a` only one chunk flies at a time, while `b` has three lanes: it falls behind.
+    const { submit, lanes, used } = fake({ lanes: 4, types: { narrow: { parallelism: 1 } } });
+    submit('a', 'narrow', 1);
+    submit('b', 'batch', 4);
+    await lanes.runUntil(5_000);
+    expect(used('b') - used('a')).toBeGreaterThan(8_000);
+    const before = [used('a'), used('b')] as const;
+    submit('a', 'batch', 4);
+    await lanes.runUntil(7_000);
+    const [a, b] = [used('a') - before[0], used('b') - before[1]];
+    expect(b).toBeGreaterThan(3_000);
+    expect(a - b).toBeLessThan(600);
+  });
+
+  it('let no owner starve the others with what ends its tasks', async () => {
+    // Nothing of these but a `finish`, which goes before other chunks of the same owner.
+    const costMs = (chunk: Chunk): number => (chunk.phase === 'finish' ? 100 : sizeOf(chunk));
+    const { submit, lanes, used } = fake({ types: { ends: { finish: true } }, costMs });
+    submit('a', 'ends', 200, { items: 0 });
+    submit('b', 'batch', 1);
+    await lanes.runUntil(5_000);
+    expect(Math.abs(used('a') - used('b'))).toBeLessThanOrEqual(150);
+  });
+
+  it('charge each owner for its tasks in a pack', async () => {
+    const types = { packed: { onePiece: true, pack: true } };
+    const { submit, lanes, used } = fake({ types, costMs: (chunk) => sizeOf(chunk) || chunk.taskIds.length });
+    submit('a', 'packed', 5_000);
+    submit('b', 'packed', 5_000);
+    submit('c', 'batch', 1);
+    await lanes.runUntil(3_000);
+    const all = ['a', 'b', 'c'].map(used);
+    for (const ms of all) expect(Math.abs(ms - 1_000)).toBeLessThanOrEqual(120);
+  });
+
+  it('let a task through whose owner has used less, though another one waits with a pack of that type', async () => {
+    const types = { packed: { onePiece: true, pack: true } };
+    const costMs = (chunk: Chunk): number => (idOf(chunk) === 'a piece 0' ? 5_000 : sizeOf(chunk) || 1);
+    const { submit, lanes } = fake({ types, costMs });
+    submit('c', 'batch', 1);
+    submit('a', 'piece', 1);
+    submit('a', 'batch', 1);
+    while (!lanes.usedMs.has('a piece 0')) await lanes.step();
+    submit('a', 'packed', 1);
+    // It has begun, and waits for its turn until `c` has had as much.
+    await lanes.runUntil(6_000);
+    const sent = lanes.sent.length;
+    const [task] = submit('b', 'packed', 1);
+    while (task?.settlement === null) await lanes.step();
+    expect(lanes.sent.slice(sent).length).toBeLessThanOrEqual(3);
+    expect(lanes.sent.some((chunk) => chunk.taskIds.includes('a packed 0'))).toBe(false);
+  });
+});
+
+describe('packs', () => {
+  it('take tasks of each owner in turn along, and each owner keeps its order', async () => {
+    const { submit, lanes } = fake({ types: { packed: { onePiece: true, pack: true } }, slots: 1, costMs: () => 0.1 });
+    for (const owner of ['a', 'b', 'c']) submit(owner, 'packed', owner === 'c' ? 5 : 100);
+    while (await lanes.step());
+    const ids = lanes.sent.flatMap(({ taskIds }) => taskIds);
+    const wanted = Array.from({ length: 100 }, (_, at) =>
+      (at < 5 ? ['a', 'b', 'c'] : ['a', 'b']).map((owner) => `${owner} packed ${at}`),
+    ).flat();
+    expect(lanes.sent.length).toBeLessThan(60);
+    for (const owner of ['a', 'b', 'c']) {
+      const own = (all: readonly string[]): string[] => all.filter((id) => id.startsWith(owner));
+      expect(own(ids)).toEqual(own(wanted));
+    }
+    // A pack begins with the one whose turn it is, wherever the last one ended.
+    for (const [at, id] of ids.entries()) expect(Math.abs(wanted.indexOf(id) - at)).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('on threads', () => {
+  it('an owner with a thousand small tasks does not keep another one waiting for more than two', async () => {
+    const tasks = createTestManager({ maxConcurrentTasks: 1, threads: { max: 1 } });
+    const started: (string | null)[] = [];
+    tasks.on('running', ({ owner }) => started.push(owner));
+    tasks.pause();
+    const input = { action: 'echo' } as const;
+    for (let at = 0; at < 1_000; at++) await tasks.submit('fault', { input, owner: 'a', priority: 5 });
+    const b = await tasks.submit('fault', { input, owner: 'b' });
+    tasks.resume();
+    expect((await b.settled()).status).toBe('completed');
+    expect(started.indexOf('b')).toBe(1);
+  });
+
+  it('an owner with a long batch in each slot keeps neither a small task nor a batch of another one waiting', async () => {
+    const types = { busy: taskType(taskModule<typeof busy>(builtTask('busy'))) };
+    const tasks = closedAtEnd(new TaskManager({ types, threads: { max: 2 }, maxConcurrentTasks: 16 }));
+    const gate = new Gate();
+    const input = { untilOpen: gate.buffer };
+    let running = 0;
+    const all = new Promise<void>((resolve) =>
+      tasks.on('running', () => {
+        if (++running === 16) resolve();
+      }),
+    );
+    // Hours of work.
+    const long = [];
+    for (let at = 0; at < 100; at++) {
+      const items = range(0, 10_000_000);
+      long.push(await tasks.submit('busy', { input, items, owner: 'a', priority: 5 }));
+    }
+    await all;
+    const b = await tasks.submit('busy', { input, items: range(0, 50), owner: 'b', priority: -5 });
+    const c = await tasks.submit('busy', { input, items: [1], owner: 'c' });
+    expect((await b.settled()).status).toBe('completed');
+    expect((await c.settled()).status).toBe('completed');
+    // Those whose slots were lent go on, nobody else of `a` has begun, and a cancel finds them all.
+    expect(running).toBe(18);
+    for (const task of long) task.cancel();
+    gate.open();
+    const records = await Promise.all(long.map((task) => task.settled()));
+    expect(new Set(records.map(({ status }) => status))).toEqual(new Set(['cancelled']));
+    expect(tasks.stats()).toMatchObject({ pending: 0, running: 0, cancelling: 0, cancelled: 100, completed: 2 });
+  });
+});
