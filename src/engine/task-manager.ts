@@ -289,7 +289,7 @@ export class TaskManager<
         max: this.#threads,
         live: this.#lanes.live(),
         busy: this.#lanes.busy(),
-        overdue: this.threads().filter(({ overdue }) => overdue).length,
+        overdue: this.threads(scope).filter(({ overdue }) => overdue).length,
       },
     };
   }

@@ -230,6 +230,9 @@ describe('a thread is overdue', () => {
     clock.advance(1);
     expect([overdue(), overdue('ann'), overdue('bob')]).toEqual([[true], [true], [false]]);
     expect(tasks.stats().threads).toMatchObject({ busy: 1, overdue: 1 });
+    expect(
+      [tasks.stats({ owner: 'ann' }), tasks.stats({ owner: 'bob' })].map(({ threads }) => threads.overdue),
+    ).toEqual([1, 0]);
     gate.open();
     await task.settled();
     await quiet(tasks);
