@@ -183,8 +183,8 @@ describe('threads()', () => {
     const tasks = createTestManager({ threads: { max: 1 } });
     const dying: (readonly ThreadSnapshot[])[] = [];
     const look = (worker: Worker): void => {
-      // After all who hear of the error, and before its exit.
-      worker.once('error', () => process.nextTick(() => dying.push(tasks.threads())));
+      // A moment later, to hear of its error after the engine has; its exit is told after that.
+      queueMicrotask(() => worker.once('error', () => dying.push(tasks.threads())));
     };
     process.on('worker', look);
     onTestFinished(() => void process.off('worker', look));
