@@ -85,6 +85,52 @@ describe('takeResults refuses', () => {
   });
 });
 
+describe('results refuses', () => {
+  it.each([['undefined', undefined], ...NO_KEY] as BadValue[])('a group that is no name: %s', async (shown, group) => {
+    const { tasks } = await oneWaiting();
+    await expectRefused(() => tasks.results(untyped(group)), 'group', shown);
+  });
+
+  it.each(
+    rows({
+      limit: [ZERO, NEGATIVE, ['201 (number)', 201], ...NO_INTEGER],
+      owner: NO_NAME,
+      ack: [
+        ['"" (string)', ''],
+        ['"1" (string)', '1'],
+        ['"abcdefghijk.1" (string)', 'abcdefghijk.1'],
+        ['"abcdefghijkl.!" (string)', 'abcdefghijkl.!'],
+        ['"abcdefghijkl.1 " (string)', 'abcdefghijkl.1 '],
+        ['an array of 1', ['abcdefghijkl.1']],
+        ['1 (number)', 1],
+      ],
+    }),
+  )('%s: %s', async (key, shown, value) => {
+    const { tasks, waiting } = await oneWaiting();
+    waiting.cancel();
+    await expectRefused(() => tasks.results('g', untyped({ owner: 'me', [key]: value })), key, shown);
+    expect(tasks.results('g', { owner: 'me' }).records.map(({ id }) => id)).toEqual([waiting.id]);
+  });
+
+  it('a key that it does not know, and options that are none', async () => {
+    const { tasks } = await oneWaiting();
+    await expectRefused(() => tasks.results('g', untyped({ cursor: 'a' })), 'results options', '`cursor`');
+    for (const [shown, options] of NO_OBJECT)
+      await expectRefused(() => tasks.results('g', untyped(options)), 'results options', shown);
+  });
+});
+
+describe('stats refuses', () => {
+  it('a scope that is none, or a slip would show the counts of everybody', async () => {
+    const { tasks } = await oneWaiting();
+    for (const [shown, owner] of NO_KEY)
+      await expectRefused(() => tasks.stats({ owner: untyped(owner) }), 'owner', shown);
+    for (const [shown, scope] of NO_OBJECT) await expectRefused(() => tasks.stats(untyped(scope)), 'scope', shown);
+    await expectRefused(() => tasks.stats(untyped({ ownr: 'me' })), 'scope', '`ownr`');
+    await expectRefused(() => tasks.stats(untyped({ owner: undefined })), 'owner', 'undefined');
+  });
+});
+
 describe('the other calls refuse', () => {
   it.each(
     rows({

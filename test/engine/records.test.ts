@@ -1,90 +1,9 @@
 import * as fc from 'fast-check';
-import { TreadleError } from 'treadle';
 import { describe, expect, it } from 'vitest';
-import { type ListOptions, Records } from '../../dist/engine/records.js';
-import { type SettledRecord, TASK_STATUSES, type TaskStatus, isTerminal } from '../../dist/engine/task-record.js';
+import type { ListOptions } from '../../dist/engine/records.js';
+import { TASK_STATUSES } from '../../dist/engine/task-record.js';
 import { TaskIndex } from '../../dist/engine/task-index.js';
-import { type Settlement, Task, type TaskIdentity } from '../../dist/engine/task.js';
-import { ManualClock } from '../support/manual-clock.js';
-
-const LIVES_MS = 1_000;
-
-type Fields = Pick<TaskIdentity, 'type' | 'resourceId' | 'group' | 'owner'>;
-
-/** Records as a manager uses them, and all tasks that were ever submitted. */
-class Known {
-  readonly clock = new ManualClock();
-  readonly records: Records;
-  readonly tasks: Task[] = [];
-  /** Those whose results nobody has taken, in the order in which they settled. */
-  untaken: Task[] = [];
-
-  constructor(max: number, index?: TaskIndex) {
-    const options = { max, completedTtlMs: LIVES_MS, failedTtlMs: 5 * LIVES_MS, inputBytes: 0 };
-    this.records = new Records(options, this.clock, (task) => task.snapshot(), index);
-  }
-
-  submit(fields: Fields): Task {
-    const { records } = this;
-    const observer = {
-      onTransition: (task: Task): void => {
-        if (!isTerminal(task.status)) return records.changed(task);
-        this.untaken.push(task);
-        records.settle(task, task.snapshot() as SettledRecord, false);
-      },
-    };
-    const identity = { id: `task ${this.tasks.length}`, meta: null, ...fields };
-    const task = new Task(identity, { input: undefined, items: null }, 0, this.clock, observer);
-    this.tasks.push(task);
-    records.add(task);
-    return task;
-  }
-
-  /** Moves on, where that can follow: every end is reached by the steps that lead there. */
-  move(task: Task, to: TaskStatus): void {
-    if (to === 'completed' || to === 'cancelling') task.transition('running');
-    if (isTerminal(to)) task.settle(ENDS[to]);
-    else task.transition(to);
-  }
-
-  takeResults(group: string, owner: string | null): void {
-    const taken = this.records.takeResults(group, owner === null ? {} : { owner });
-    const isTaken = ({ identity }: Task): boolean => identity.group === group && identity.owner === owner;
-    const expected = this.untaken.filter((task) => isTaken(task) && this.records.has(task.id));
-    expect(taken.map(({ id }) => id)).toEqual(expected.map(({ id }) => id));
-    this.untaken = this.untaken.filter((task) => !isTaken(task));
-  }
-
-  /** The newest unsettled task of the same owner, type and resource. */
-  duplicateOf({ type, resourceId, owner }: Fields): Task | null {
-    const same = ({ identity, status }: Task): boolean =>
-      identity.type === type &&
-      identity.resourceId === resourceId &&
-      identity.owner === owner &&
-      resourceId !== null &&
-      !isTerminal(status);
-    return this.tasks.findLast(same) ?? null;
-  }
-
-  /** What a page shows, in the plainest words. */
-  expected({ status, limit = 50, ...filters }: Omit<ListOptions, 'cursor'>, before: number): string[] {
-    return this.tasks
-      .slice(0, before)
-      .filter((task) => this.records.has(task.id) && (status === undefined || task.status === status))
-      .filter(({ identity }) =>
-        Object.entries(filters).every(([name, value]) => identity[name as keyof Fields] === value),
-      )
-      .map(({ id }) => id)
-      .reverse()
-      .slice(0, limit + 1);
-  }
-}
-
-const ENDS: Record<'completed' | 'failed' | 'cancelled', Settlement> = {
-  completed: { status: 'completed', value: 1 },
-  failed: { status: 'failed', error: new TreadleError('TASK_FAILED', 'it failed') },
-  cancelled: { status: 'cancelled' },
-};
+import { type Fields, KnownTasks, LIVES_MS } from '../support/known-tasks.js';
 
 // Such as would be mistaken for each other if they were only put in a row.
 const name = fc.constantFrom('a', 'a', 'a', '1:a', 'a1:a');
@@ -125,7 +44,7 @@ describe('records', () => {
       fc.array(filter, { minLength: 1, maxLength: 3 }),
       fc.array(step, { maxLength: 25 }),
       (max, freeLooks, leastIndexed, filters, steps) => {
-        const known = new Known(max, new TaskIndex(freeLooks, leastIndexed));
+        const known = new KnownTasks(max, new TaskIndex(freeLooks, leastIndexed));
         // Pages that are to be turned to, a step later each.
         let open: { options: Omit<ListOptions, 'cursor'>; cursor: string | undefined; before: number }[] = [];
         for (const next of steps) {
@@ -167,7 +86,7 @@ describe('records', () => {
     ['an owner and a type', { owner: 'ann', type: 'rare' }],
     ['what nobody has', { group: 'none' }],
   ])('are listed without a look at any others: %s', (_, options) => {
-    const known = new Known(20_000);
+    const known = new KnownTasks(20_000);
     let looks = 0;
     for (let at = 0; at < 5_000; at++) {
       const rare = at % 1_000 === 7;
