@@ -82,6 +82,8 @@ export class Pack implements Run, FlightEvents {
   #stopWatch: StopTimer | null = null;
   /** The place of the task that was seen at work. It is the only one that is running, until something is heard of it. */
   #seen = -1;
+  /** One that returned is being told of: until that is over no other is said to run. */
+  #telling = false;
   /** The task that was set apart, its place, and who is told of it. */
   #apart: Execution | null = null;
   #apartMember = -1;
@@ -219,8 +221,11 @@ export class Pack implements Run, FlightEvents {
     if (outcome.kind === 'returned') {
       this.#returned++;
       this.#type.breaker.succeeded();
+      // Who hears of it may look at the pack, and the thread may be at the next one.
+      this.#telling = true;
       task.transition('running', ageMs);
       task.settle({ status: 'completed', value: outcome.value });
+      this.#telling = false;
     } else {
       const execution = this.#host.execute(task);
       task.run = execution;
@@ -341,7 +346,7 @@ export class Pack implements Run, FlightEvents {
   sample(): void {
     this.#apart?.sample();
     const flight = this.#flight;
-    if (flight === null || this.#apart !== null) return;
+    if (flight === null || this.#apart !== null || this.#telling) return;
     if (this.#stopWatch === null && this.#silentForMs() >= this.#patienceMs) this.#watch();
     const member = this.#present();
     const task = this.#tasks[member] ?? null;
