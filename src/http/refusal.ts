@@ -40,8 +40,8 @@ export class Refusal extends Error {
     const response = Response.json(body, { status: this.status });
     if (this.retryAfterSeconds !== null) response.headers.set('retry-after', String(this.retryAfterSeconds));
     if (this.allow !== null) response.headers.set('allow', this.allow);
-    // What is left of the body is not read, so the connection can't be used again.
-    if (this.status === 413) response.headers.set('connection', 'close');
+    // What is left of a body is not read, so the connection can't be used again; and kept ones would keep a server that stops.
+    if (this.status === 413 || this.code === 'UNAVAILABLE') response.headers.set('connection', 'close');
     if (this.status === 401) response.headers.set('www-authenticate', 'Bearer');
     return response;
   }

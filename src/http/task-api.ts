@@ -1,9 +1,9 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
-import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { AnyTaskType, TaskManager } from '../engine/task-manager.js';
 import type { ApiApp, ApiEnv, ApiContext, AnyTaskManager } from './api-context.js';
+import { readBody } from './body.js';
 import { ANYONE, type Authenticate, type Caller, callerOf } from './caller.js';
 import { addSecuritySchemes, openApiDocument } from './document.js';
 import { HeldRequests } from './held-requests.js';
@@ -58,19 +58,9 @@ export function createTaskApi<Types extends { readonly [Name in keyof Types]: An
     const caller = await callerOfRequest(c.req.raw, c.env, resolved, rateLimit);
     await rateLimit?.count(`owner:${caller.owner ?? ''}`);
     c.set('caller', caller);
+    await readBody(c.req, resolved.maxBodyBytes);
     await next();
   });
-  app.use(
-    bodyLimit({
-      maxSize: resolved.maxBodyBytes,
-      onError: () => {
-        throw new Refusal('INVALID_ARGUMENT', `Expected a body of at most ${resolved.maxBodyBytes} bytes`, {
-          status: 413,
-          details: { max_bytes: resolved.maxBodyBytes },
-        });
-      },
-    }),
-  );
   addSystemRoutes(app, context);
   addTaskRoutes(app, context);
   addSecuritySchemes(app);

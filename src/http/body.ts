@@ -1,0 +1,52 @@
+import type { HonoRequest } from 'hono';
+import { Refusal, invalid } from './refusal.js';
+
+/**
+ * Reads the body of a request, so that what comes after finds it whole.
+ * @param maxBytes how much of it is read at most
+ * @throws Refusal for a larger one, and where its sender went away in the middle of it
+ */
+export async function readBody(request: HonoRequest, maxBytes: number): Promise<void> {
+  const { raw, method } = request;
+  if (method === 'GET' || method === 'HEAD') return;
+  const length = raw.headers.get('content-length');
+  // One that contradicts itself does not count.
+  const declared = length === null || raw.headers.has('transfer-encoding') ? null : Number(length);
+  if (declared !== null && declared > maxBytes) throw tooLarge(maxBytes);
+  const { signal } = raw;
+  try {
+    // Kept by the request, for those who read it again.
+    if (declared !== null) {
+      await request.text();
+      return;
+    }
+    const body = await read(raw.body, maxBytes);
+    request.raw = new Request(request.url, { method, headers: raw.headers, body, signal });
+  } catch (error) {
+    // Nobody is there to hear it; but it is no fault of the server either.
+    if (signal.aborted) throw invalid('Expected a whole body');
+    throw error;
+  }
+}
+
+async function read(body: Request['body'], maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  if (body === null) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  // Without cancelling the stream where it is too long: that would end the connection before the answer.
+  const reader = body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return Buffer.concat(chunks);
+    bytes += value.byteLength;
+    if (bytes > maxBytes) throw tooLarge(maxBytes);
+    chunks.push(value);
+  }
+}
+
+function tooLarge(maxBytes: number): Refusal {
+  return new Refusal('INVALID_ARGUMENT', `Expected a body of at most ${maxBytes} bytes`, {
+    status: 413,
+    details: { max_bytes: maxBytes },
+  });
+}
