@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import Database from 'better-sqlite3';
 import { openStore } from 'treadle/store';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { temporaryPath } from '../support/memories.js';
+import { lock } from './database-lock.js';
 import { type Answer, ServerProcess } from './server-process.js';
 
 const TEXTS = ['A loom weaves cloth.', 'The treadle drives the loom.', 'Cats sleep all day.'];
@@ -136,12 +136,4 @@ export function memoryServerTests(script: string): void {
       expect(errors).toMatch(/directory does not exist/);
     });
   });
-}
-
-/** Keeps everybody else from writing, so that a task stays in progress until the function that this returns is called. */
-function lock(path: string): () => void {
-  const db = new Database(path);
-  onTestFinished(() => void db.close());
-  db.exec('BEGIN IMMEDIATE');
-  return () => void db.exec('ROLLBACK');
 }

@@ -89,16 +89,16 @@ export class ServerProcess {
     }
   }
 
-  async get(path: string): Promise<Answer> {
-    return answerOf(await fetch(this.#url + path));
+  async get(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    return answerOf(await fetch(this.#url + path, { headers }));
   }
 
   /** @param body an object is sent as JSON, a string as it is. */
-  async post(path: string, body: object | string): Promise<Answer> {
+  async post(path: string, body: object | string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
     return answerOf(
       await fetch(this.#url + path, {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        headers: { 'content-type': 'application/json', ...headers },
         body: typeof body === 'string' ? body : JSON.stringify(body),
       }),
     );

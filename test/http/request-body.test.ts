@@ -1,0 +1,90 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { createTaskApi } from 'treadle/http';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createTestManager } from '../support/test-manager.js';
+
+const BODY = JSON.stringify({ task_type: 'fault', input: { action: 'echo', value: 'ü' } });
+const MAX_BODY_BYTES = 200;
+
+describe("with the platform's own Request and Response", () => {
+  it.each(['with a length', 'in chunks'])('takes a body %s', async (how) => {
+    const { url, errors } = await start();
+    const response = await post(url, how === 'in chunks' ? streamOf(BODY, 1) : BODY);
+    expect([response.status, errors]).toEqual([202, []]);
+  });
+
+  it.each(['with a length', 'in chunks'])(
+    'takes a body of just as much as is allowed %s, and not a byte more',
+    async (how) => {
+      const { url } = await start();
+      const full = `${BODY}${' '.repeat(MAX_BODY_BYTES - Buffer.byteLength(BODY))}`;
+      const of = (text: string): string | ReadableStream<Uint8Array> =>
+        how === 'in chunks' ? streamOf(text, 64) : text;
+      expect((await post(url, of(full))).status).toBe(202);
+      const refused = await post(url, of(`${full} `));
+      expect([refused.status, await refused.json()]).toMatchObject([
+        413,
+        { status: 'error', error: { code: 'INVALID_ARGUMENT', details: { max_bytes: MAX_BODY_BYTES } } },
+      ]);
+    },
+  );
+});
+
+it.each(['content-length: 100', 'transfer-encoding: chunked'])(
+  'a client that goes away in the middle of a body (%s) is no fault of the server',
+  async (header) => {
+    const { url, errors, answered } = await start();
+    const socket = connect(Number(new URL(url).port), '127.0.0.1').setEncoding('utf8');
+    onTestFinished(() => void socket.destroy());
+    const head = ['POST /api/v1/tasks HTTP/1.1', 'host: localhost', 'content-type: application/json', header];
+    socket.write(`${[...head, 'expect: 100-continue'].join('\r\n')}\r\n\r\n`);
+    await once(socket, 'data');
+    socket.destroy();
+    // What would be answered if somebody were there.
+    expect([await answered, errors]).toEqual([400, []]);
+  },
+);
+
+/** The API on a server whose adapter leaves the global `Request` as it is. `answered` is the status of the first answer. */
+async function start(): Promise<{ url: string; errors: unknown[]; answered: Promise<number> }> {
+  const errors: unknown[] = [];
+  const api = createTaskApi(createTestManager(), {
+    types: ['fault'],
+    maxBodyBytes: MAX_BODY_BYTES,
+    onError: (error) => void errors.push(error),
+  });
+  let tell: (status: number) => void;
+  const answered = new Promise<number>((resolve) => (tell = resolve));
+  const fetchAndTell: typeof api.fetch = async (request, bindings) => {
+    const response = await api.fetch(request, bindings);
+    tell(response.status);
+    return response;
+  };
+  const server = createServer(getRequestListener(fetchAndTell, { overrideGlobalObjects: false }));
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/v1/tasks`, errors, answered };
+}
+
+function post(url: string, body: string | ReadableStream<Uint8Array>): Promise<Response> {
+  const headers = { 'content-type': 'application/json' };
+  return fetch(url, { method: 'POST', headers, body, duplex: 'half' });
+}
+
+/** Parts of so many bytes, which cut characters in two. */
+function streamOf(text: string, bytes: number): ReadableStream<Uint8Array> {
+  const all = Buffer.from(text);
+  let at = 0;
+  return new ReadableStream({
+    pull: (controller) => {
+      if (at >= all.length) controller.close();
+      else controller.enqueue(all.subarray(at, (at += bytes)));
+    },
+  });
+}
