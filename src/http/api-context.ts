@@ -1,6 +1,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { TaskManager } from '../engine/task-manager.js';
 import type { Caller } from './caller.js';
+import type { EventFeed } from './event-feed.js';
 import type { HeldRequests } from './held-requests.js';
 import type { NodeBindings } from './loopback.js';
 import type { ResolvedApiOptions } from './options.js';
@@ -22,4 +23,5 @@ export interface ApiContext {
   readonly manager: AnyTaskManager;
   readonly options: ResolvedApiOptions;
   readonly held: HeldRequests;
+  readonly events: EventFeed;
 }

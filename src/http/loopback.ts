@@ -1,8 +1,9 @@
 import { BlockList, isIPv6 } from 'node:net';
 
-/** What an adapter of `@hono/node-server` tells of a request. */
+/** What an adapter of `@hono/node-server` tells of a request, and what it answers on. */
 export interface NodeBindings {
   readonly incoming?: { readonly socket?: { readonly remoteAddress?: string | undefined } | undefined } | undefined;
+  readonly outgoing?: { destroy(): unknown } | undefined;
 }
 
 const LOOPBACK = new BlockList();

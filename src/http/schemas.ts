@@ -154,6 +154,17 @@ export const scopeQuerySchema: z.ZodObject<{ owner: z.ZodType<string | undefined
   owner: ownerQuery(),
 });
 
+/** What `GET /events` filters by. */
+export const eventsQuerySchema: z.ZodObject<{
+  owner: z.ZodType<string | undefined>;
+  group: z.ZodType<string | undefined>;
+  task_type: z.ZodType<string | undefined>;
+}> = z.strictObject({ owner: ownerQuery(), group: name.optional(), task_type: name.optional() });
+
+export const lastEventIdSchema: z.ZodObject<{ 'last-event-id': z.ZodType<string | undefined> }> = z.object({
+  'last-event-id': text.optional().openapi({ description: 'The id of the last event that was seen.' }),
+});
+
 export const submitQuerySchema: z.ZodObject<{ wait: z.ZodType<'true' | 'false' | undefined> }> = z.strictObject({
   wait: z.enum(['true', 'false']).optional().openapi({ description: 'Answers when the task has settled.' }),
 });

@@ -6,6 +6,8 @@ import type { ApiApp, ApiEnv, ApiContext, AnyTaskManager } from './api-context.j
 import { readBody } from './body.js';
 import { ANYONE, type Authenticate, type Caller, callerOf } from './caller.js';
 import { addSecuritySchemes, openApiDocument } from './document.js';
+import { EventFeed } from './event-feed.js';
+import { addEventRoutes } from './event-routes.js';
 import { HeldRequests } from './held-requests.js';
 import { type NodeBindings, whyRemote } from './loopback.js';
 import { type ResolvedApiOptions, type TaskApiOptions, resolveApiOptions } from './options.js';
@@ -42,6 +44,7 @@ export function createTaskApi<Types extends { readonly [Name in keyof Types]: An
     manager: manager as AnyTaskManager,
     options: resolved,
     held: new HeldRequests(resolved.maxHeldPerOwner),
+    events: new EventFeed(manager as AnyTaskManager, resolved),
   };
   const app = newApp(resolved);
   const rateLimit = resolved.rateLimit === null ? null : new RateLimit(resolved.rateLimit);
@@ -49,7 +52,8 @@ export function createTaskApi<Types extends { readonly [Name in keyof Types]: An
 
   app.use(async (c, next) => {
     await next();
-    c.header('cache-control', 'no-store');
+    // Streams of events say more.
+    if (!c.res.headers.has('cache-control')) c.header('cache-control', 'no-store');
     c.header('x-content-type-options', 'nosniff');
   });
   app.use(methodNotAllowed({ app, onMethodNotAllowed: (_, methods) => wrongMethod(methods).response() }));
@@ -63,6 +67,7 @@ export function createTaskApi<Types extends { readonly [Name in keyof Types]: An
   });
   addSystemRoutes(app, context);
   addTaskRoutes(app, context);
+  addEventRoutes(app, context);
   addSecuritySchemes(app);
   let document: object | null = null;
   app.get(`${resolved.basePath}/openapi.json`, () => Response.json((document ??= openApiDocument(app))));
@@ -70,6 +75,7 @@ export function createTaskApi<Types extends { readonly [Name in keyof Types]: An
     fetch: (request, bindings) => app.fetch(request, bindings as NodeBindings),
     close: () => {
       closed = true;
+      context.events.close();
     },
   };
 }

@@ -2,6 +2,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { taskModule, taskType, TaskManager } from 'treadle';
 import { createTaskApi } from 'treadle/http';
 import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../dist/engine/clock.js';
 import { deferred } from '../../dist/engine/deferred.js';
 import { Gate } from '../tasks/gate.js';
 import { closedAtEnd, builtTask } from '../support/test-manager.js';
@@ -514,6 +515,36 @@ describe('limits', () => {
         return;
       }
     }
+  });
+});
+
+describe('streams of events', () => {
+  test('that of a task is answered until its end, and then with 204', async () => {
+    const server = await start();
+    const { body } = await server.ann.post('/tasks?wait=true', echo);
+    const path = `/tasks/${body.result.task_id}/events`;
+    const stream = await server.ann.get(path);
+    expect([stream.status, stream.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
+    const last = /^id: (.+)$/m.exec(stream.body as string)?.[1] ?? '';
+    expect((await server.ann.call('GET', path, undefined, { 'last-event-id': last })).status).toBe(204);
+    expect((await server.ann.get('/tasks/none/events')).status).toBe(404);
+    server.api.close();
+    expect((await server.ann.get(path)).status).toBe(503);
+  });
+
+  test('that of all tasks is answered until the API closes', async () => {
+    const opened = deferred<void>();
+    const every: typeof systemClock.every = (...args) => {
+      opened.resolve();
+      return systemClock.every(...args);
+    };
+    const { ann, api } = await start({ clock: { ...systemClock, every } });
+    expect((await ann.get('/events?task_type=')).status).toBe(400);
+    const stream = ann.get('/events');
+    await opened.promise;
+    api.close();
+    expect((await stream).status).toBe(200);
+    expect((await ann.get('/events')).status).toBe(503);
   });
 });
 
