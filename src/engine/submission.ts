@@ -37,7 +37,8 @@ export interface SubmitPolicy {
   onSettled?: SettledHook;
 }
 
-type InputField<Input> = undefined extends Input ? { input?: Input } : { input: Input };
+/** Required where the function of a task needs it. */
+export type InputField<Input> = undefined extends Input ? { input?: Input } : { input: Input };
 
 type ItemsField<Definition> =
   ItemsOf<Definition> extends 'none'
@@ -58,6 +59,7 @@ export type SubmitArguments<Type> =
     ? [options?: SubmitOptions<Type>]
     : [options: SubmitOptions<Type>];
 
+/** What a task of a type returns. */
 export type TaskResult<Type> = Type extends TaskType<infer Definition, infer _Input> ? ResultOf<Definition> : never;
 
 /** A submission that was checked. */
