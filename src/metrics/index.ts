@@ -1,0 +1,1 @@
+export { type TaskMetrics, type TaskMetricsOptions, taskMetrics } from './task-metrics.js';
