@@ -64,7 +64,8 @@ export function statsMetrics(manager: AnyTaskManager, prefix: string, clock: Clo
       registers: [],
       collect() {
         const now = clock.now();
-        for (const [type, { oldestPendingAt }] of types()) this.set({ type }, secondsBetween(oldestPendingAt ?? now, now));
+        for (const [type, { oldestPendingAt }] of types())
+          this.set({ type }, secondsBetween(oldestPendingAt ?? now, now));
       },
     }),
     new Gauge({

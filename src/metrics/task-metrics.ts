@@ -1,6 +1,7 @@
 import { type Metric, Registry, type RegistryContentType } from 'prom-client';
-import { type Clock, systemClock } from '../engine/clock.js';
+import type { Clock } from '../engine/clock.js';
 import { invalidArgument, onlyKeys } from '../engine/errors.js';
+import { checkClock } from '../engine/options.js';
 import type { AnyTaskType, TaskManager } from '../engine/task-manager.js';
 import { loopMetrics } from './loop-metrics.js';
 import { MetricSet } from './metric-set.js';
@@ -77,12 +78,12 @@ export function taskMetrics<Types extends { readonly [Name in keyof Types]: AnyT
 
 function resolveOptions(options: TaskMetricsOptions): Required<TaskMetricsOptions> {
   onlyKeys('options', options, ['register', 'prefix', 'clock']);
-  const { register = new Registry(), prefix = 'treadle_', clock = systemClock } = options;
+  const { register = new Registry(), prefix = 'treadle_', clock } = options;
   if (typeof (register as Partial<Registry> | null)?.registerMetric !== 'function') {
     throw invalidArgument('register', 'a `Registry` of prom-client', register);
   }
   if (typeof prefix !== 'string' || !/^[a-z_]\w*$/i.test(prefix)) {
     throw invalidArgument('prefix', 'letters, digits and `_`, without a digit in front', prefix);
   }
-  return { register, prefix, clock };
+  return { register, prefix, clock: checkClock(clock) };
 }

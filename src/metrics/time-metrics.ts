@@ -65,6 +65,8 @@ export function timeMetrics(prefix: string): TimeMetrics {
   return {
     metrics: [queueWait, runTime, retries, chunkTime, chunks] as Metric[],
     listenTo: (manager) => {
+      // From 0 on, so that the first one is seen as one.
+      for (const type of manager.typeNames) retries.inc({ type }, 0);
       // A hook, because a listener misses what another one throws at.
       const stopHook = manager.onSettled(onSettled);
       manager.on('retrying', onRetrying);
