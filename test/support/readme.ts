@@ -22,9 +22,9 @@ export async function snippets(): Promise<Snippet[]> {
 /** A project of a user's with all files that the README shows; `dispose` removes it. */
 export async function readmeProject(): Promise<{ readonly folder: string; dispose(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'treadle-readme-'));
-  await mkdir(join(folder, 'node_modules'));
+  await mkdir(join(folder, 'node_modules', '@hono'), { recursive: true });
   await symlink(root, join(folder, 'node_modules', 'treadle'), 'dir');
-  for (const name of ['better-sqlite3', 'croner']) {
+  for (const name of ['better-sqlite3', 'croner', '@hono/node-server']) {
     await symlink(join(root, 'node_modules', name), join(folder, 'node_modules', name), 'dir');
   }
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
