@@ -49,6 +49,7 @@ async function stop(server, closeServer) {
   // Ends event streams, which would keep their connections.
   api.close();
   closeServer();
-  // Of a client that does not let go, or that never ends its request. It keeps nobody waiting where there is none.
+  // Connections that clients keep are closed once nothing is answered on them, the others in two seconds.
+  setInterval(() => server.closeIdleConnections(), 100).unref();
   setTimeout(() => server.closeAllConnections(), 2_000).unref();
 }
