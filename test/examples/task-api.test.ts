@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type Socket, connect } from 'node:net';
+import { type EventSourceMessage, EventSourceParserStream } from 'eventsource-parser/stream';
 import { openStore } from 'treadle/store';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { temporaryPath } from '../support/memories.js';
@@ -120,6 +121,33 @@ describe.each(['hono', 'express', 'fastify', 'node-http'])('examples/task-api/%s
     expect(await server.ended).toEqual({ code: 0, signal: null, errors: '' });
   });
 
+  it('streams what happens to tasks, until the task or the server ends', async () => {
+    const path = temporaryPath();
+    const server = await start({ DATABASE: path });
+    const all = await follow(server, '/api/v1/events');
+    const gone = await follow(server, '/api/v1/events');
+    const unlock = lock(path);
+    const task = (await server.post(TASKS, SUBMISSION)).headers.get('location') ?? '';
+    const one = await follow(server, `${task}/events`);
+    await Promise.all(
+      [one, gone].map((reader) => reader.event((event) => event.data.includes(task.split('/').at(-1) ?? ''))),
+    );
+    await gone.stop();
+    unlock();
+    const last = await one.event(({ event }) => event === 'completed');
+    expect(JSON.parse(last.data)).toMatchObject({ status: 'completed', result: { stored: 3, skipped: 0 } });
+    await one.event(null);
+    const relock = lock(path);
+    const second = await server.post(TASKS, { ...SUBMISSION, input: { ...SUBMISSION.input, userId: 'bob' } });
+    await all.event(({ event, data }) => event === 'running' && data.includes(second.body.result.task_id));
+    server.kill('SIGTERM');
+    await server.line(/^Stopping$/);
+    relock();
+    await all.event(({ event, data }) => event === 'completed' && data.includes(second.body.result.task_id));
+    await all.event(null);
+    expect(await server.ended).toEqual({ code: 0, signal: null, errors: '' });
+  });
+
   it('on SIGTERM takes no more tasks, lets those that run end, and ends with 0', async () => {
     const path = temporaryPath();
     const server = await start({ DATABASE: path });
@@ -164,6 +192,33 @@ async function settled(server: ServerProcess, path: string): Promise<unknown> {
     if (status !== 200) throw new Error(`${path}: ${status} ${JSON.stringify(body)}`);
     if (body.result.completed_at !== null) return body.result;
   }
+}
+
+/** A stream of events as it is read: `event` skips to the first that is so, or with null to the end. */
+async function follow(
+  server: ServerProcess,
+  path: string,
+): Promise<{
+  event(wanted: ((event: EventSourceMessage) => boolean) | null): Promise<EventSourceMessage>;
+  stop(): Promise<void>;
+}> {
+  const response = await fetch(server.url + path);
+  expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
+  const reader = (response.body ?? streamOf(''))
+    .pipeThrough(new TextDecoderStream())
+    .pipeThrough(new EventSourceParserStream())
+    .getReader();
+  return {
+    event: async (wanted) => {
+      for (let last: EventSourceMessage = { id: undefined, event: undefined, data: '' }; ;) {
+        const { done, value } = await reader.read();
+        if (done && wanted !== null) throw new Error(`Ended after ${last.event} ${last.data}`);
+        if (done || wanted?.(value) === true) return value ?? last;
+        last = value;
+      }
+    },
+    stop: () => reader.cancel(),
+  };
 }
 
 function streamOf(text: string): ReadableStream {
