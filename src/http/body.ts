@@ -1,6 +1,9 @@
 import type { HonoRequest } from 'hono';
 import { Refusal, invalid } from './refusal.js';
 
+/** Of other methods no route reads a body, and of some `Request` refuses to have one made. */
+const HAVE_BODIES: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
+
 /**
  * Reads the body of a request, so that what comes after finds it whole.
  * @param maxBytes how much of it is read at most
@@ -8,7 +11,7 @@ import { Refusal, invalid } from './refusal.js';
  */
 export async function readBody(request: HonoRequest, maxBytes: number): Promise<void> {
   const { raw, method } = request;
-  if (method === 'GET' || method === 'HEAD') return;
+  if (!HAVE_BODIES.has(method)) return;
   const length = raw.headers.get('content-length');
   // One that contradicts itself does not count.
   const declared = length === null || raw.headers.has('transfer-encoding') ? null : Number(length);
