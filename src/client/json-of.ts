@@ -16,7 +16,7 @@ type Typed =
 /** A value of a thread as it arrives over HTTP: typed arrays and sets are arrays, dates text, `undefined` null. */
 export type JsonOf<Value> = unknown extends Value
   ? JsonValue
-  : Value extends null | boolean | number | string
+  : Value extends JsonValue
     ? Value
     : Value extends undefined | void
       ? null
@@ -28,12 +28,12 @@ export type JsonOf<Value> = unknown extends Value
             ? { name: string; message: string }
             : Value extends Typed
               ? number[]
-              : Value extends ReadonlySet<infer Member>
-                ? JsonOf<Member>[]
-                : Value extends ReadonlyMap<infer Key, infer Held>
-                  ? [Key] extends [string]
-                    ? { [name: string]: JsonOf<Held> }
-                    : [JsonOf<Key>, JsonOf<Held>][]
+              : Value extends ReadonlyMap<infer Key, infer Held>
+                ? [Key] extends [string]
+                  ? { [name: string]: JsonOf<Held> }
+                  : [JsonOf<Key>, JsonOf<Held>][]
+                : Value extends ReadonlySet<infer Member>
+                  ? JsonOf<Member>[]
                   : Value extends readonly unknown[]
                     ? { [At in keyof Value]: JsonOf<Value[At]> }
                     : { [Name in keyof Value]: FieldOf<Value[Name]> };

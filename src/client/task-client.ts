@@ -95,7 +95,7 @@ export class TaskClient<Types extends { readonly [Name in keyof Types]: AnyTaskT
     type: Name,
     ...args: ClientSubmitArguments<Types[Name]>
   ): Promise<ClientTask<ClientResult<Types[Name]>>> {
-    const options: ClientSubmitPolicy = args[0] ?? {};
+    const options: ClientSubmitPolicy = args[0] === undefined ? {} : args[0];
     return this.#accepted('/tasks', bodyOf(type, options), options.signal);
   }
 
