@@ -37,6 +37,10 @@ export interface RerunCallOptions extends CallOptions {
 }
 
 export interface EventsOptions extends ScopedCallOptions {
+  /** Only of tasks of this type. */
+  type?: string;
+  /** Only of tasks of this group. */
+  group?: string;
   /** Goes on after this event, as far as it is kept. @default from now on */
   lastEventId?: string;
 }

@@ -160,8 +160,9 @@ export class TaskClient<Types extends { readonly [Name in keyof Types]: AnyTaskT
    * broke; leaving the loop closes it, and aborting the signal ends the loop.
    */
   async *events(options: EventsOptions = {}): AsyncGenerator<WireEvent, void, undefined> {
-    const { owner, lastEventId, signal } = options;
-    const request = { path: '/events', query: { owner }, resumes: true, lastEventId, signal };
+    const { type, group, owner, lastEventId, signal } = options;
+    const query = { task_type: type, group, owner };
+    const request = { path: '/events', query, resumes: true, lastEventId, signal };
     for await (const frame of eventsOf(this.#connection, request, this.#options)) {
       const event = eventOf(frame);
       if (event !== null) yield event;

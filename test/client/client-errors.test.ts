@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { TaskClientError, type TaskClientOptions, createTaskClient } from 'treadle/client';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../support/manual-clock.js';
-import { KEYS, startApiServer } from '../http/api-server.js';
+import { KEYS, startApiServer } from '../http/live-server.js';
 import { startScriptedServer } from './scripted-server.js';
 
 const KEY = 'a-key-that-must-stay-hidden';

@@ -1,7 +1,7 @@
 import { TaskManager, taskType } from 'treadle';
 import { type TaskClient, createTaskClient } from 'treadle/client';
 import { describe, expect, it } from 'vitest';
-import { type Asker, type ApiServerOptions, KEYS, startApiServer } from '../http/api-server.js';
+import { type Asker, type ApiServerOptions, KEYS, startApiServer } from '../http/live-server.js';
 import { closedAtEnd, testTypes } from '../support/test-manager.js';
 import { Gate } from '../tasks/gate.js';
 
