@@ -23,14 +23,18 @@ async function startOnManualClock(options: Omit<TaskClientOptions, 'url'> = {}) 
       },
     },
   });
-  /** Waits for the next retry to be told of, and for its delay by the clock. */
-  const retried = async (): Promise<StreamRetry> => {
+  /** Waits until the next retry was told of. */
+  const broken = async (): Promise<StreamRetry> => {
     if (retries.length === 0) await new Promise<void>((resolve) => (told = resolve));
-    const retry = retries.shift() as StreamRetry;
+    return retries.shift() as StreamRetry;
+  };
+  /** Waits for its delay, too, by the clock. */
+  const retried = async (): Promise<StreamRetry> => {
+    const retry = await broken();
     clock.advance(retry.delayMs);
     return retry;
   };
-  return { ...server, clock, retried };
+  return { ...server, clock, broken, retried };
 }
 
 /** The next request that comes is answered with a stream of these pieces. */
@@ -91,8 +95,7 @@ describe('a stream', () => {
       async () => {
         const exchange = await server.next();
         exchange.response.destroy();
-        // Without the delay.
-        await new Promise(setImmediate);
+        await server.broken();
         return exchange;
       },
     ];
@@ -297,6 +300,14 @@ describe('a stream that breaks', () => {
 });
 
 describe('wait', () => {
+  it('leaves no timer', async () => {
+    const server = await startOnManualClock();
+    const waiting = server.client.wait('a', { timeoutMs: 5_000 });
+    await streamNext(server, frame('snapshot', COMPLETED));
+    expect(await waiting).toEqual(COMPLETED);
+    expect(server.clock.timers).toBe(0);
+  });
+
   it('ends with TIMEOUT, and closes its connection', async () => {
     const server = await startOnManualClock();
     const waiting = server.client.wait('a', { timeoutMs: 5_000 });
