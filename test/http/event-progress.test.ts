@@ -59,7 +59,7 @@ test('progress is told once a turn and task, the newest alone, without an id', a
   // Who comes back gets no progress of before, nor does anybody once the task is over.
   first.advance(5);
   first.gate.open();
-  await first.task.settled();
+  await reader.until((event) => event.event === 'completed' && event.data.task_id === first.task.id);
   clock.advance(250);
   second.gate.open();
   await reader.until((event) => event.event === 'completed' && event.data.task_id === second.task.id);
@@ -123,24 +123,32 @@ test('a reader that is behind hears of progress when it has caught up, at its tu
   const subject = { taskId: 'other', type: 'x', owner: null, group: null };
   const body = stream.body.getReader();
   const read = async (): Promise<string> => Buffer.from((await body.read()).value ?? []).toString();
-  stream.onEntry(log.append('log', { task_id: 'other', task_type: 'x', at: 1, text: 'line' }, subject, false));
+  const say = (text: string): void =>
+    void stream.onEntry(log.append('log', { task_id: 'other', task_type: 'x', at: 1, text }, subject, false));
+  say('while it does not take anything');
   advance(1);
   clock.advance(100);
   advance(2);
   clock.advance(100);
-  expect(await read()).toContain('event: log');
-  const next = read();
-  // It has taken everything, and asks for a turn.
+  expect(eventsIn(await read())).toEqual(['log']);
+  // Now it takes everything there is, and has missed its turn: it is given another.
+  const late = read();
   await null;
-  advance(3);
   clock.advance(99);
-  advance(4);
+  say('before its turn');
+  expect(eventsIn(await late)).toEqual(['log']);
+  const next = read();
+  await null;
   clock.advance(1);
   const text = await next;
-  expect(text.match(/event: .*/g)).toEqual(['event: progress']);
-  expect(text).toContain('"items_done":4');
+  expect(eventsIn(text)).toEqual(['progress']);
+  expect(text).toContain('"items_done":2');
   expect(clock.timers).toBe(0);
   gate.open();
+
+  function eventsIn(frames: string): string[] {
+    return [...frames.matchAll(/^event: (.*)$/gm)].map(([, name]) => name as string);
+  }
 });
 
 test('a quiet reader does not lose its place to what is not for it', async () => {
