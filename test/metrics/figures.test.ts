@@ -3,7 +3,7 @@ import { type ChunkEvent, type SettledRecord, TaskManager, taskModule, taskType 
 import { taskMetrics } from 'treadle/metrics';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ManualClock } from '../support/manual-clock.js';
-import { packTypes } from '../support/pack-manager.js';
+import { packManager, packTypes, settledRecords, submitTogether } from '../support/pack-manager.js';
 import { closedOnClock, next, policyTypes, quiet } from '../support/policy-manager.js';
 import { PrometheusText } from '../support/prometheus-text.js';
 import { builtTask, closedAtEnd, createTestManager, testTypes } from '../support/test-manager.js';
@@ -185,7 +185,30 @@ describe('times', () => {
     expect(text.value('treadle_chunks_total', { type: 'flaky', phase: 'run', outcome: 'threw' })).toBe(2);
   });
 
-  it("are never below 0, even where the machine's clock was set back", async () => {
+  it('of a task that a pack gives back are those from its first start, and that is no retry', async () => {
+    const { tasks, clock } = await packManager({}, { threads: { max: 2 }, maxConcurrentTasks: 2 });
+    const read = scraped(tasks, { clock });
+    const heard: number[] = [];
+    tasks.on('retrying', ({ attempt }) => heard.push(attempt));
+    const [first, second] = [new Gate(), new Gate()];
+    const { handles } = await submitTogether(tasks, 10, (at) =>
+      at === 0 ? { gate: first.buffer } : at === 1 ? { act: 'spin', gate: second.buffer } : {},
+    );
+    await first.arrived();
+    expect(tasks.stats().running).toBe(1);
+    // The host hears nothing of the first one while the thread has gone on to the second.
+    first.open();
+    while (second.arrivals === 0);
+    handles[1]?.cancel();
+    clock.advance(50);
+    await settledRecords(handles);
+    expect(heard).toEqual([1]);
+    const text = await read();
+    expect(text.value('treadle_task_retries_total', { type: 'packed' })).toBe(0);
+    expect(text.histogram('treadle_task_queue_wait_seconds', { type: 'packed' }).count).toBe(10);
+  });
+
+  it('are never below 0, even where the clock of the machine was set back', async () => {
     const { tasks, clock, read } = faultManager();
     const gate = new Gate();
     const task = await tasks.submit('fault', { input: { action: 'gate', gate: gate.buffer } });
