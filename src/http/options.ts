@@ -1,6 +1,7 @@
 import type { Clock } from '../engine/clock.js';
 import { TreadleError, describeValue, invalidArgument, onlyKeys } from '../engine/errors.js';
 import { checkClock, duration, integer } from '../engine/options.js';
+import type { ApiApp } from './api-context.js';
 import type { Authenticate } from './caller.js';
 
 /** Where the metrics come from: see `treadle/metrics`. */
@@ -42,6 +43,11 @@ export interface TaskApiOptions<TypeName extends string = string> {
   };
   /** What `GET /metrics` answers with: `taskMetrics(manager)` of `treadle/metrics`. @default none */
   metrics?: MetricsSource;
+  /**
+   * Adds routes of your own, for the same callers and within the same limits. Their paths are whole ones, base path
+   * included; `c.get('caller')` says who asks; what `app.openapi` adds is in the document. @default none
+   */
+  extend?: (app: ApiApp) => void;
   /** Told of what went wrong here, and was answered with 500. @default a process warning */
   onError?: (error: unknown) => void;
   /** Where the time comes from. @default the machine's clock */
@@ -64,6 +70,7 @@ export interface ResolvedApiOptions {
     readonly maxBehindBytes: number;
   };
   readonly metrics: MetricsSource | null;
+  readonly extend: ((app: ApiApp) => void) | null;
   readonly onError: (error: unknown) => void;
   readonly clock: Clock;
 }
@@ -78,6 +85,7 @@ const KNOWN_OPTIONS = [
   'maxHeldPerOwner',
   'events',
   'metrics',
+  'extend',
   'onError',
   'clock',
 ] as const satisfies readonly (keyof TaskApiOptions)[];
@@ -90,7 +98,7 @@ export function resolveApiOptions(options: TaskApiOptions, knownTypes: readonly 
   onlyKeys('options', options, KNOWN_OPTIONS);
   const { events = {}, authenticate, allowUnauthenticated = false, metrics, onError } = options;
   onlyKeys('events', events, ['heartbeatMs', 'progressEveryMs', 'replayBytes', 'maxBehindBytes']);
-  for (const name of ['authenticate', 'onError'] as const) {
+  for (const name of ['authenticate', 'extend', 'onError'] as const) {
     const given: unknown = options[name];
     if (given !== undefined && typeof given !== 'function') throw invalidArgument(name, 'a function', given);
   }
@@ -118,6 +126,7 @@ export function resolveApiOptions(options: TaskApiOptions, knownTypes: readonly 
       maxBehindBytes: integer('events.maxBehindBytes', events.maxBehindBytes, 1, 2 ** 20),
     }),
     metrics: metrics ?? null,
+    extend: options.extend ?? null,
     onError: onError ?? warnOf,
     clock: checkClock(options.clock),
   });

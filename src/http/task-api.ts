@@ -68,6 +68,7 @@ export function createTaskApi<Types extends { readonly [Name in keyof Types]: An
   addSystemRoutes(app, context);
   addTaskRoutes(app, context);
   addEventRoutes(app, context);
+  resolved.extend?.(app);
   addSecuritySchemes(app);
   let document: object | null = null;
   app.get(`${resolved.basePath}/openapi.json`, () => Response.json((document ??= openApiDocument(app))));
