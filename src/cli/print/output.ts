@@ -12,7 +12,8 @@ export class Output {
 
   constructor(stream: NodeJS.WriteStream = process.stdout, env: NodeJS.ProcessEnv = process.env) {
     this.stream = stream;
-    this.isTerminal = stream.isTTY;
+    // A terminal without a size, as one over a serial line may be, can't be drawn on.
+    this.isTerminal = stream.isTTY && stream.columns > 0 && stream.rows > 0;
     const { NO_COLOR: noColour = '', TERM: terminal } = env;
     this.#colours = this.isTerminal && noColour === '' && terminal !== 'dumb';
   }
