@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { TASK_STATUSES } from '../engine/task-record.js';
-import { TreadleError } from '../index.js';
+import { TreadleError } from '../engine/errors.js';
 import { durationMs, integer } from './arguments.js';
 import { CommandError, EXIT } from './command-error.js';
 import type { OperateOptions, Operator } from './operate/operator.js';
@@ -25,7 +25,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   let code: number = EXIT.ok;
   const program = programOf((given) => (code = given));
   try {
-    await program.parseAsync(args, { from: 'user' });
+    await program.parseAsync(withIdsLast(args), { from: 'user' });
     return code;
   } catch (error) {
     // Commander has said already what is wrong.
@@ -150,6 +150,18 @@ function programOf(end: (code: number) => void): Command {
     const { Operator: Loaded } = await import('./operate/operator.js');
     return new Loaded(options, output);
   }
+}
+
+const ID_COMMANDS: ReadonlySet<string | undefined> = new Set(['show', 'cancel', 'rerun']);
+const TAKES_VALUE: ReadonlySet<string | undefined> = new Set(['--url', '--key']);
+
+/** One id in 64 begins with a hyphen, and would be taken for an option. */
+function withIdsLast(args: readonly string[]): string[] {
+  const [command] = args;
+  if (!ID_COMMANDS.has(command) || args.includes('--')) return [...args];
+  const isId = (arg: string, at: number): boolean => /^-[\w-]{20}$/.test(arg) && !TAKES_VALUE.has(args[at - 1]);
+  const ids = args.filter(isId);
+  return ids.length === 0 ? [...args] : [...args.filter((arg, at) => !isId(arg, at)), '--', ...ids];
 }
 
 function versionOfPackage(): string {

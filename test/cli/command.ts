@@ -23,28 +23,24 @@ export interface CommandOptions {
   readonly main?: string;
 }
 
-/** A command that runs, as a shell starts it; it ends with the test at the latest. */
-export class Command {
-  readonly #child: ChildProcess;
+/** A process of a test, which it ends with at the latest. */
+class TestProcess {
+  protected readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
   #out = '';
   #errors = '';
   #onChange: () => void = () => {};
 
-  constructor(args: readonly string[], options: CommandOptions = {}) {
-    this.#child = this.#start(process.execPath, [options.main ?? MAIN, ...args], options);
-    this.ended = this.#listen(options.input);
-  }
-
-  #start(program: string, args: readonly string[], { env = {}, cwd }: CommandOptions): ChildProcess {
+  constructor(program: string, args: readonly string[], { env = {}, cwd }: CommandOptions) {
     const inherited = Object.entries(process.env).filter(
       ([name]) => !/^(?:TREADLE_|NO_COLOR$|FORCE_COLOR$|NODE_OPTIONS$)/.test(name),
     );
-    return spawn(program, args, { env: { ...Object.fromEntries(inherited), ...env }, cwd, stdio: 'pipe' });
+    this.child = spawn(program, args, { env: { ...Object.fromEntries(inherited), ...env }, cwd, stdio: 'pipe' });
+    this.ended = this.#listen();
   }
 
-  async #listen(input: string | undefined): Promise<Ended> {
-    const child = this.#child;
+  async #listen(): Promise<Ended> {
+    const { child } = this;
     onTestFinished(() => void child.kill('SIGKILL'));
     child.stdout?.setEncoding('utf8').on('data', (part: string) => {
       this.#out += part;
@@ -53,7 +49,6 @@ export class Command {
     child.stderr?.setEncoding('utf8').on('data', (part: string) => (this.#errors += part));
     // It may end before it has read all.
     child.stdin?.on('error', () => {});
-    child.stdin?.end(input ?? '');
     const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
     this.#onChange();
     return { code, signal, out: this.#out, errors: this.#errors };
@@ -64,16 +59,16 @@ export class Command {
   }
 
   get pid(): number {
-    return this.#child.pid as number;
+    return this.child.pid as number;
   }
 
   kill(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
+    this.child.kill(signal);
   }
 
   /** Reads no more of what it prints, as `head` does once it has enough. */
   stopReading(): void {
-    this.#child.stdout?.destroy();
+    this.child.stdout?.destroy();
   }
 
   /** What of its output looks like this, as soon as there is such a thing. */
@@ -81,11 +76,34 @@ export class Command {
     for (;;) {
       const found = shape.exec(this.#out);
       if (found !== null) return found;
-      if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
+      if (this.child.exitCode !== null || this.child.signalCode !== null) {
         throw new Error(`Ended without ${shape}: ${this.#out}\n${this.#errors}`);
       }
       await new Promise<void>((resolve) => (this.#onChange = resolve));
     }
+  }
+}
+
+/** A command that runs, as a shell starts it. */
+export class Command extends TestProcess {
+  constructor(args: readonly string[], options: CommandOptions = {}) {
+    super(process.execPath, [options.main ?? MAIN, ...args], options);
+    this.child.stdin?.end(options.input ?? '');
+  }
+}
+
+/** A command at a terminal of this size, made by `script` of util-linux. */
+export class TerminalCommand extends TestProcess {
+  constructor(args: readonly string[], options: CommandOptions & { rows?: number; columns?: number } = {}) {
+    const { env = {}, rows = 30, columns = 120 } = options;
+    const command = [process.execPath, MAIN, ...args].map((each) => `'${each}'`).join(' ');
+    const atTerminal = { TERM: 'xterm-256color', SHELL: '/bin/sh', ...env };
+    super('script', ['-qec', `stty rows ${rows} cols ${columns}; exec ${command}`, '/dev/null'], { env: atTerminal });
+  }
+
+  /** What a key sends: `\u0003` is Ctrl-C. */
+  press(key: string): void {
+    this.child.stdin?.write(key);
   }
 }
 

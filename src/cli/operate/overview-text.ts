@@ -3,11 +3,10 @@ import { bar } from '../print/bar.js';
 import { cleanLine } from '../print/clean-text.js';
 import { count, duration } from '../print/figures.js';
 import type { Output } from '../print/output.js';
-import { filledTable } from '../print/table.js';
+import { printedTable } from '../print/table.js';
 import type { Overview } from './overview.js';
 import { itemsCell, leftCell, rateCell, statusCell } from './task-cells.js';
 
-const BAR_CELLS = 12;
 const NO_TASKS = 'No tasks.';
 
 /** `treadle ps` for people. `now` in epoch seconds. */
@@ -61,16 +60,16 @@ function typeLines({ types }: WireStats, now: number, output: Output): string[] 
         .join(', '),
     ]);
   if (rows.length === 0) return [];
-  return filledTable(
+  return printedTable(
     [
       { title: 'TYPE', shrinkTo: 12 },
       { title: 'PENDING', align: 'right' },
       { title: 'OLDEST', align: 'right' },
       { title: 'RUNNING', align: 'right' },
-      { title: 'COMPLETED', align: 'right' },
-      { title: 'CANCELLED', align: 'right' },
+      { title: 'COMPLETED', align: 'right', drop: 1 },
+      { title: 'CANCELLED', align: 'right', drop: 2 },
       { title: 'FAILED', align: 'right' },
-      { title: 'FAILURES', shrinkTo: 12 },
+      { title: 'FAILURES', shrinkTo: 30 },
     ],
     rows,
     output,
@@ -78,28 +77,30 @@ function typeLines({ types }: WireStats, now: number, output: Output): string[] 
 }
 
 function taskLines(tasks: readonly WireRecord[], now: number, output: Output): string[] {
+  // Where there is little room, figures say more.
+  const barCells = output.columns < 100 ? 0 : 12;
   const rows = tasks.map((record) => [
     cleanLine(record.task_id),
     cleanLine(record.task_type),
     statusCell(record, output),
     cleanLine(record.resource_id ?? ''),
     cleanLine(record.stage ?? ''),
-    bar(record.progress, BAR_CELLS),
+    bar(record.progress, barCells),
     itemsCell(record),
     rateCell(record),
     leftCell(record),
     duration(now - record.created_at),
   ]);
-  return filledTable(
+  return printedTable(
     [
       { title: 'TASK' },
       { title: 'TYPE', shrinkTo: 12 },
       { title: 'STATUS', shrinkTo: 10 },
-      { title: 'RESOURCE', shrinkTo: 8 },
-      { title: 'STAGE', shrinkTo: 8 },
-      { title: 'PROGRESS', shrinkTo: 8 },
+      { title: 'RESOURCE', shrinkTo: 8, drop: 2 },
+      { title: 'STAGE', shrinkTo: 8, drop: 1 },
+      { title: 'PROGRESS' },
       { title: 'ITEMS', align: 'right' },
-      { title: 'RATE', align: 'right' },
+      { title: 'RATE', align: 'right', drop: 3 },
       { title: 'LEFT', align: 'right' },
       { title: 'AGE', align: 'right' },
     ],

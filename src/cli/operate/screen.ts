@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { createLogUpdate } from 'log-update';
 import { EXIT } from '../command-error.js';
 import type { Output } from '../print/output.js';
@@ -24,10 +25,9 @@ export class Screen {
       this.#output.lines(lines);
       return;
     }
+    const { rows, columns } = this.#output.stream;
     // The cursor stands on the line below.
-    const room = Math.max(1, this.#output.stream.rows - 1);
-    const shown = lines.length > room ? [...lines.slice(0, room - 1), '…'] : lines;
-    this.#redraw(shown.join('\n'));
+    this.#redraw(topOf(lines, rows - 1, columns).join('\n'));
   }
 
   /** Takes away what was drawn last on a terminal. */
@@ -40,4 +40,15 @@ export class Screen {
     this.#redraw?.done();
     process.off('SIGINT', this.#onInterrupt);
   }
+}
+
+/** The lines that there is room for; long ones take several rows. */
+function topOf(lines: readonly string[], rows: number, columns: number): readonly string[] {
+  const rowsOf = (line: string): number => Math.max(1, Math.ceil(stripVTControlCharacters(line).length / columns));
+  let taken = 0;
+  const end = lines.findIndex((line) => (taken += rowsOf(line)) > rows);
+  if (end === -1) return lines;
+  // One row less, for what says that there is more.
+  const last = taken - rowsOf(lines[end] ?? '') < rows ? end : end - 1;
+  return [...lines.slice(0, Math.max(0, last)), '…'];
 }

@@ -2,7 +2,7 @@ import type { WireThread } from '../../client/index.js';
 import { cleanLine } from '../print/clean-text.js';
 import { bytes, count, duration } from '../print/figures.js';
 import type { Output } from '../print/output.js';
-import { filledTable } from '../print/table.js';
+import { printedTable } from '../print/table.js';
 
 /** `treadle threads` for people. `now` in epoch seconds. */
 export function threadLines(threads: readonly WireThread[], now: number, output: Output): string[] {
@@ -18,17 +18,17 @@ export function threadLines(threads: readonly WireThread[], now: number, output:
     ago(thread.last_heartbeat_at, now),
     thread.heap_used_bytes === null ? '' : bytes(thread.heap_used_bytes),
   ]);
-  return filledTable(
+  return printedTable(
     [
       { title: 'THREAD', align: 'right' },
       { title: 'STATE' },
       { title: 'TASK' },
       { title: 'TYPE', shrinkTo: 12 },
-      { title: 'PHASE' },
-      { title: 'ITEMS' },
+      { title: 'PHASE', drop: 2 },
+      { title: 'ITEMS', drop: 1 },
       { title: 'FOR', align: 'right' },
       { title: 'HEARTBEAT', align: 'right' },
-      { title: 'HEAP', align: 'right' },
+      { title: 'HEAP', align: 'right', drop: 3 },
     ],
     rows,
     output,

@@ -7,6 +7,8 @@ export interface Column {
   readonly align?: 'left' | 'right';
   /** Cells of it may be cut to so many columns of the terminal where the table is too wide. @default never */
   readonly shrinkTo?: number;
+  /** Where the table is too wide even so, the column that has the highest is left out, then the next. @default never */
+  readonly drop?: number;
 }
 
 const PLACES =
@@ -15,36 +17,58 @@ const NO_BORDERS = Object.fromEntries(PLACES.split(' ').map((place) => [place, '
 const GAP = 2;
 
 /**
- * A table without borders, aligned, with its titles above. Where it is wider than `columns`, the widest of those columns that may
- * shrink are cut first; what is cut off ends with `…`.
+ * A table without borders, aligned, with its titles above. Columns without any cell are left out. Where it is wider than
+ * `width`, the widest of those that may shrink are cut first; what is cut off ends with `…`.
  *
  * @param rows cells without line ends; escape codes of colours take no room.
  */
-export function table(columns: readonly Column[], rows: readonly (readonly string[])[], width: number): string[] {
-  const cells = [columns.map(({ title }) => title), ...rows];
-  const natural = columns.map((_, at) => widthOf(cells.map((row) => row[at] ?? '')));
-  const drawn = newTable(columns, fitted(columns, natural, width));
-  for (const row of cells) drawn.push([...row]);
+export function table(all: readonly Column[], rows: readonly (readonly string[])[], width: number): string[] {
+  const natural = all.map(({ title }, at) => widthOf([title, ...rows.map((row) => row[at] ?? '')]));
+  const filled = [...all.keys()].filter((at) => rows.some((row) => row[at] !== ''));
+  const shown = thatFit(all, filled, natural, width);
+  const columns = shown.map((at) => all[at] as Column);
+  const drawn = newTable(
+    columns,
+    fitted(
+      columns,
+      shown.map((at) => natural[at] as number),
+      width,
+    ),
+  );
+  drawn.push(columns.map(({ title }) => title));
+  for (const row of rows) drawn.push(shown.map((at) => row[at] ?? ''));
   return drawn
     .toString()
     .split('\n')
     .map((line) => line.trimEnd());
 }
 
-/** Such a table for an output, without the columns that are empty, its titles dimmed. */
-export function filledTable(
+/** The same for an output, its titles dimmed. */
+export function printedTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
   output: Output,
 ): string[] {
-  const filled = [...columns.keys()].filter((at) => rows.some((row) => row[at] !== ''));
-  const shown = filled.map((at) => columns[at] as Column);
-  const [titles = '', ...lines] = table(
-    shown,
-    rows.map((row) => filled.map((at) => row[at] ?? '')),
-    output.columns,
-  );
+  const [titles = '', ...lines] = table(columns, rows, output.columns);
   return [output.paint('dim', titles), ...lines];
+}
+
+/** Without those that have to go. */
+function thatFit(
+  all: readonly Column[],
+  given: readonly number[],
+  natural: readonly number[],
+  width: number,
+): number[] {
+  const left = [...given];
+  const least = (at: number): number => Math.min(natural[at] ?? 0, (all[at]?.shrinkTo ?? Infinity) + GAP);
+  for (;;) {
+    const needed = left.reduce((sum, at) => sum + least(at), -GAP);
+    const drops = left.filter((at) => all[at]?.drop !== undefined);
+    if (needed <= width || drops.length === 0) return left;
+    const first = drops.reduce((one, other) => ((all[one]?.drop ?? 0) > (all[other]?.drop ?? 0) ? one : other));
+    left.splice(left.indexOf(first), 1);
+  }
 }
 
 /** With the gap. */

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bar } from '../../../dist/cli/print/bar.js';
 
@@ -9,6 +9,7 @@ describe('a bar', () => {
     expect(bar(0.54, 4)).toBe('██▏░  54 %');
     expect(bar(1, 4)).toBe('████ 100 %');
     expect(bar(null, 4)).toBe('');
+    expect(bar(0.5, 0)).toBe(' 50 %');
   });
 
   it('is as wide whatever it shows, and full only when all is done', () => {

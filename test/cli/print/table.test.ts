@@ -26,6 +26,22 @@ describe('a table', () => {
     expect(narrow).toMatch(/^V1StGXR8_Z5jdHi6B-myT {2}readi… {4}12$/);
   });
 
+  it('leaves out what is empty, and where there is still too little room what it may', () => {
+    const columns = [
+      { title: 'A' },
+      { title: 'B', drop: 1 },
+      { title: 'C' },
+      { title: 'D', drop: 2 },
+      { title: 'E', drop: 1 },
+    ];
+    const rows = [['a', 'bbbbb', '', 'ddddd', 'eeeee']];
+    expect(table(columns, rows, Infinity)[0]).toBe('A  B      D      E');
+    expect(table(columns, rows, 22)[0]).toBe('A  B      D      E');
+    expect(table(columns, rows, 21)[0]).toBe('A  B      E');
+    expect(table(columns, rows, 10)).toEqual(['A  B', 'a  bbbbb']);
+    expect(table(columns, rows, 0)).toEqual(['A', 'a']);
+  });
+
   it('knows how wide wide characters are, and that colours take no room', () => {
     const [head = '', wide = '', coloured = ''] = table(
       COLUMNS,
