@@ -9,7 +9,9 @@ import type { Chunk, Flight, FlightEvents, Lanes, Outcome } from './lanes.js';
 import { CLEANUP_TIMEOUT_MS } from './options.js';
 import { type Notes, type Phase, reviveThrown, serializeThrown } from './protocol.js';
 import { givenIn } from './moving.js';
+import type { OwnerShare } from './owner-shares.js';
 import type { Run } from './run.js';
+import type { Slot } from './slots.js';
 import { type TaskFlightEvents, TaskFlights } from './task-flights.js';
 import { errorOfUnsendable, isInputUnsendable, packInput } from './task-input.js';
 import { errorOfLost, errorOfSilence, errorOfThrown, errorOfTimeout } from './task-failure.js';
@@ -22,8 +24,6 @@ export interface ExecutionHost {
   readonly threads: () => number;
   /** The manager is closing: what gave its slot back would not get one again. */
   readonly closing: () => boolean;
-  /** A thread was used for an owner; less than 0 where too much was counted in advance. Milliseconds. */
-  onUsed(owner: string | null, ms: number): void;
   /** It may have a chunk to send. */
   onReady(run: Run): void;
   /** It goes on after it had nothing to send, and nothing in flight. */
@@ -45,6 +45,8 @@ export class Execution implements Run, TaskFlightEvents, ChunkQueueEvents {
   onOver: () => void = () => {};
   readonly gathers = false;
   usedMs = 0;
+  share: OwnerShare | null = null;
+  slot: Slot | null = null;
   readonly #host: ExecutionHost;
   readonly #flights: TaskFlights;
   readonly #type: ResolvedTaskType;
@@ -170,7 +172,7 @@ export class Execution implements Run, TaskFlightEvents, ChunkQueueEvents {
 
   #use(ms: number): void {
     this.usedMs += ms * 2 ** -this.task.priority;
-    this.#host.onUsed(this.owner, ms);
+    if (this.share !== null) this.share.usedMs += ms;
   }
 
   onNotes(notes: Notes): void {
@@ -185,10 +187,12 @@ export class Execution implements Run, TaskFlightEvents, ChunkQueueEvents {
     this.#advance();
   }
 
-  /** Goes on with work in one piece that is under way as a member of a pack, and began `ageMs` ago. Returns who is to be told of it. */
+  /**
+   * Goes on with work in one piece that is under way as a member of a pack, and began `ageMs` ago; the pack pays for it.
+   * Returns who is to be told of it.
+   */
   adopt(flight: Flight, member: number, ageMs: number): FlightEvents {
     this.#startTimeout(ageMs);
-    this.#use(this.#type.policy.chunk.targetMs);
     return this.#flights.adopt(this.#wholeChunk(), flight, member);
   }
 

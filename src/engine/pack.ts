@@ -6,7 +6,9 @@ import type { Execution } from './execution.js';
 import type { Chunk, Flight, FlightEvents, FlightOutcome, Lanes } from './lanes.js';
 import { INLINE_INPUT_BYTES } from './options.js';
 import type { Notes } from './protocol.js';
+import type { OwnerShare } from './owner-shares.js';
 import type { Run } from './run.js';
+import type { Slot } from './slots.js';
 import type { Task } from './task.js';
 import type { ResolvedTaskType } from './task-type.js';
 
@@ -65,6 +67,8 @@ export class Pack implements Run, FlightEvents {
   readonly urgent = false;
   readonly stopping = false;
   usedMs = 0;
+  share: OwnerShare | null = null;
+  slot: Slot | null = null;
   readonly #type: ResolvedTaskType;
   readonly #host: PackHost;
   /** By their places in the chunk; null where it is this pack's no longer. */
@@ -239,8 +243,9 @@ export class Pack implements Run, FlightEvents {
     this.#flight = null;
     this.#type.packSize.record(ms, this.#returned);
     this.#giveBack();
-    // The one that was set apart pays for itself, and had nearly all of it.
     this.#charge((this.#apart === null ? ms : 0) - this.#type.policy.chunk.targetMs);
+    // It had nearly all of it.
+    if (this.#apart !== null) this.#host.onUsed(this.#apart.owner, ms);
     this.#apartEvents?.onLeft(ms, null);
     if (this.#apart === null) this.onOver();
   }

@@ -45,6 +45,11 @@ export class PendingQueue {
     return this.#owners.get(owner)?.size ?? 0;
   }
 
+  /** Whether no other owner waits. */
+  isAllOf(owner: string | null | undefined): boolean {
+    return owner !== undefined && this.sizeOfOwner(owner) === this.#size;
+  }
+
   add(task: Task): void {
     const queue = this.#join(task);
     task.place = queue.listOf(task.priority).append(task, this.#order++);

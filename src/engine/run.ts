@@ -1,4 +1,6 @@
 import type { TreadleError } from './errors.js';
+import type { OwnerShare } from './owner-shares.js';
+import type { Slot } from './slots.js';
 import type { Task } from './task.js';
 
 /** What has a slot: one task in progress, or a pack of small ones. */
@@ -10,6 +12,10 @@ export interface Run {
    * as one target. Of an owner's runs, the one that has used least is next.
    */
   usedMs: number;
+  /** What its owner has and has used; null before it has a slot. */
+  share: OwnerShare | null;
+  /** Null before it has one, and while another owner has it. */
+  slot: Slot | null;
   /** Who its tasks belong to; null where that is nobody. Of a pack: the first task's, whose slot it is. */
   readonly owner: string | null;
   /** The name of the task type. */

@@ -1,10 +1,9 @@
+import { Admission } from './admission.js';
 import type { Clock, StopTimer } from './clock.js';
 import { Counts } from './counts.js';
 import type { Lanes } from './lanes.js';
-import { OwnerShares } from './owner-shares.js';
-import { PendingQueue } from './pending-queue.js';
+import type { PendingQueue } from './pending-queue.js';
 import type { Run } from './run.js';
-import { type Slot, Slots } from './slots.js';
 import type { Task } from './task.js';
 import type { ResolvedTaskType } from './task-type.js';
 
@@ -19,29 +18,17 @@ export interface SchedulerHost {
 const RESOLVED = Promise.resolve();
 
 /**
- * Slots and fair turns. Slots: which waiting task gets to be in progress. Turns: which task in progress sends its
- * next chunk to the lane that is free. Both are shared between owners first.
+ * Fair turns: which task in progress sends its next chunk to the lane that is free. Which tasks are in progress is the
+ * business of {@link Admission}. Both share between owners first.
  */
 export class Scheduler {
-  readonly #owners = new OwnerShares();
-  readonly pending: PendingQueue = new PendingQueue({
-    slotsOf: (owner) => this.#owners.slotsOf(owner),
-    gathers: (owner, type) => this.#gathers(owner, type),
-  });
-  readonly inProgress: Set<Run> = new Set();
-  readonly #slotOf = new Map<Run, Slot>();
-  /** Those in progress whose slot another owner has now. They send nothing, and are next of their owner to have one. */
-  readonly #aside = new Set<Run>();
+  readonly #host: SchedulerHost;
+  readonly #admission: Admission;
   /** Tasks that wait for their next attempt, and what ends the wait. */
   readonly #resting = new Map<Task, StopTimer>();
   readonly #restingOf = new Counts<string | null>();
-  readonly #host: SchedulerHost;
-  readonly #slots: Slots;
   /** Those in progress that may have a chunk to send. */
   readonly #ready = new Set<Run>();
-  readonly #perType = new Counts<string>();
-  /** Runs that gather tasks, or did last. */
-  readonly #gathering = new Set<Run>();
   #paused = false;
   #pumpDue = false;
   /** Called when nothing is in progress any more. */
@@ -49,15 +36,25 @@ export class Scheduler {
 
   constructor(host: SchedulerHost, maxConcurrentTasks: number) {
     this.#host = host;
-    this.#slots = new Slots(maxConcurrentTasks);
+    const { typeOf, runOf } = host;
+    const onOver = (run: Run): void => this.#onOver(run);
+    this.#admission = new Admission({ typeOf, runOf, onOver, pump: () => this.pump() }, maxConcurrentTasks);
+  }
+
+  get pending(): PendingQueue {
+    return this.#admission.pending;
+  }
+
+  get inProgress(): ReadonlySet<Run> {
+    return this.#admission.inProgress;
   }
 
   get maxConcurrentTasks(): number {
-    return this.#slots.max;
+    return this.#admission.slots.max;
   }
 
   set maxConcurrentTasks(max: number) {
-    this.#slots.max = max;
+    this.#admission.slots.max = max;
     this.pump();
   }
 
@@ -87,9 +84,7 @@ export class Scheduler {
 
   /** How many tasks of a type could have a slot at once. */
   roomFor(type: string): number {
-    if (this.#paused) return 0;
-    const { concurrency } = this.#host.typeOf(type).policy;
-    return Math.max(0, Math.min(this.maxConcurrentTasks - this.inProgress.size, concurrency - this.#perType.of(type)));
+    return this.#paused ? 0 : this.#admission.roomFor(type);
   }
 
   /** All of {@link waiting}. */
@@ -110,7 +105,7 @@ export class Scheduler {
 
   /** Puts a task that gives its slot back into the queue again, after `delayMs`. */
   retry(task: Task, delayMs: number): void {
-    if (task.run !== null) this.inProgress.delete(task.run);
+    if (task.run !== null) this.#admission.inProgress.delete(task.run);
     task.run = null;
     if (delayMs <= 0) return this.add(task);
     const stop = this.#host.clock.after(delayMs, () => {
@@ -141,12 +136,12 @@ export class Scheduler {
 
   /** One that had nothing to send for a while, because its items came slowly, does not get those turns afterwards. */
   catchUp(run: Run): void {
-    run.usedMs = Math.max(run.usedMs, this.#leastUsed(this.#ready, run.owner));
+    run.usedMs = Math.max(run.usedMs, this.#admission.leastUsed(this.#ready, run.share));
   }
 
-  /** A run has used a thread for one of an owner's tasks. */
+  /** A run has used a thread for tasks of an owner; less than 0 where too much was counted in advance. Milliseconds. */
   charge(owner: string | null, ms: number): void {
-    this.#owners.charge(owner, ms);
+    this.#admission.owners.charge(owner, ms);
   }
 
   /** Gives out slots and lanes, once everything that happens in this turn has happened. */
@@ -159,7 +154,7 @@ export class Scheduler {
 
   readonly #run = (): void => {
     this.#pumpDue = false;
-    this.#admit();
+    if (!this.#paused) this.#admission.admit();
     this.#giveTurns();
   };
 
@@ -170,117 +165,10 @@ export class Scheduler {
     }
   }
 
-  #admit(): void {
-    while (!this.#paused) {
-      const owner = this.pending.nextOwner(this.#mayStart);
-      if (!this.#slots.hasOne && (owner === undefined || !this.#lend(owner))) break;
-      const rested = this.#nextAside(owner);
-      if (rested !== null) this.#resume(rested);
-      else if (owner !== undefined) this.#start(this.pending.takeFrom(owner, this.#mayStart) as Task);
-      else break;
-    }
-  }
-
-  #start(task: Task): void {
-    const run = this.#host.runOf(task);
-    task.run = run;
-    // A newcomer starts level with who has used least, or it would have the threads to itself for long.
-    run.usedMs = this.#leastUsed(this.inProgress, run.owner);
-    this.#owners.addSlot(run.owner);
-    this.#perType.add(run.type, 1);
-    if (run.gathers) this.#gathering.add(run);
-    this.inProgress.add(run);
-    // It may be over before it has begun.
-    run.onOver = () => this.inProgress.delete(run);
-    this.#slots.take(
-      (slot) => this.#begin(run, slot),
-      () => this.pump(),
-    );
-  }
-
-  #begin(run: Run, slot: Slot): void {
-    this.#slotOf.set(run, slot);
-    run.onOver = () => this.#onOver(run);
-    if (this.inProgress.has(run)) run.begin();
-    else this.#onOver(run);
-  }
-
   #onOver(run: Run): void {
-    this.#takeSlot(run);
-    this.#aside.delete(run);
-    this.inProgress.delete(run);
     this.#ready.delete(run);
-    this.#gathering.delete(run);
-    this.#perType.add(run.type, -1);
     if (this.inProgress.size === 0) for (const onIdle of this.#onIdle.splice(0)) onIdle();
     this.pump();
-  }
-
-  #takeSlot(run: Run): void {
-    const slot = this.#slotOf.get(run);
-    if (slot === undefined) return;
-    this.#slotOf.delete(run);
-    this.#slots.giveBack(slot);
-    this.#owners.removeSlot(run.owner);
-  }
-
-  /**
-   * No slot is free, and an owner that has none waits: without this it would wait for a batch of another one to end. The
-   * owner with the most slots, two at least, sets the task aside that it began last; chunks of it that fly end.
-   */
-  #lend(owner: string | null): boolean {
-    if (this.#owners.slotsOf(owner) > 0 || this.#slots.tooMany) return false;
-    let last: Run | null = null;
-    let most = 2;
-    for (const run of this.#slotOf.keys()) {
-      const slots = this.#owners.slotsOf(run.owner);
-      if (slots < most || run.stopping || run.gathers || run.wants === 0) continue;
-      most = slots;
-      last = run;
-    }
-    if (last === null) return false;
-    this.#takeSlot(last);
-    this.#aside.add(last);
-    return true;
-  }
-
-  /** Whose turn it is of those that were set aside; null where it is the turn of a task of `owner`, which waits. */
-  #nextAside(owner: string | null | undefined): Run | null {
-    if (this.#aside.size === 0) return null;
-    let next: Run | null = null;
-    let fewest = owner === undefined ? Infinity : this.#owners.slotsOf(owner) + 1;
-    for (const run of this.#aside) {
-      const slots = this.#owners.slotsOf(run.owner);
-      if (slots >= fewest) continue;
-      fewest = slots;
-      next = run;
-    }
-    return next;
-  }
-
-  #resume(run: Run): void {
-    this.#aside.delete(run);
-    this.catchUp(run);
-    this.#owners.addSlot(run.owner);
-    this.#slots.take(
-      (slot) => {
-        this.#slotOf.set(run, slot);
-        // It may be over by now.
-        if (!this.inProgress.has(run)) this.#takeSlot(run);
-        this.pump();
-      },
-      () => this.pump(),
-    );
-  }
-
-  readonly #mayStart = (type: string): boolean => this.#perType.of(type) < this.#host.typeOf(type).policy.concurrency;
-
-  #gathers(owner: string | null, type: string): boolean {
-    for (const run of this.#gathering) {
-      if (!run.gathers) this.#gathering.delete(run);
-      else if (run.type === type && run.owner === owner) return true;
-    }
-    return false;
   }
 
   #giveTurns(): void {
@@ -294,8 +182,8 @@ export class Scheduler {
   }
 
   #launch(run: Run): void {
-    const { gathers } = run;
-    if (this.#owners.several) this.#owners.serve(run.owner);
+    const { gathers, share } = run;
+    if (share !== null && this.#admission.owners.size > 1) this.#admission.owners.serve(share);
     if (!run.launchNext() || run.wants === 0) this.#ready.delete(run);
     // The next of its type may begin.
     if (gathers) this.pump();
@@ -311,16 +199,13 @@ export class Scheduler {
     this.pump();
   }
 
-  /**
-   * Whose owner has used the threads least, and of that owner's who has, by weight; before those goes what ends a task.
-   * While paused, only what stops.
-   */
+  /** Who is next, of those that may send something now. */
   #next(): Run | null {
     for (;;) {
       let best: Run | null = null;
       for (const run of this.#ready) {
-        if (!this.#mayGoOn(run)) continue;
-        if (best === null || this.#isBefore(run, best)) best = run;
+        if (this.#isHeld(run)) continue;
+        if (best === null || isBefore(run, best)) best = run;
       }
       if (best === null || best.wants > 0) return best;
       this.#ready.delete(best);
@@ -328,29 +213,22 @@ export class Scheduler {
   }
 
   /** What stops may always send what is left. */
-  #mayGoOn(run: Run): boolean {
-    return run.stopping || !(this.#paused || this.#aside.has(run));
-  }
-
-  #isBefore(a: Run, b: Run): boolean {
-    if (this.#owners.several && a.owner !== b.owner) {
-      return this.#owners.usedMsOf(a.owner) < this.#owners.usedMsOf(b.owner);
-    }
-    return a.urgent === b.urgent ? a.usedMs < b.usedMs : a.urgent;
+  #isHeld(run: Run): boolean {
+    return (this.#paused || this.#admission.isAside(run)) && !run.stopping;
   }
 
   readonly #wanted = (): number => {
     let wanted = 0;
-    for (const run of this.#ready) if (this.#mayGoOn(run)) wanted += run.wants;
+    for (const run of this.#ready) if (!this.#isHeld(run)) wanted += run.wants;
     return wanted;
   };
+}
 
-  /** What the one of an owner's runs has used that has used least; those set aside have fallen behind. */
-  #leastUsed(runs: Iterable<Run>, owner: string | null): number {
-    let least = Infinity;
-    for (const run of runs) {
-      if (run.owner === owner && !this.#aside.has(run)) least = Math.min(least, run.usedMs);
-    }
-    return least === Infinity ? 0 : least;
-  }
+/**
+ * Whose owner has used the threads least; and of one owner's who has, by weight, but what ends a task goes first: an owner
+ * with many short tasks would have the threads to itself with what ends them.
+ */
+function isBefore(a: Run, b: Run): boolean {
+  if (a.share !== b.share) return (a.share?.usedMs ?? 0) < (b.share?.usedMs ?? 0);
+  return a.urgent === b.urgent ? a.usedMs < b.usedMs : a.urgent;
 }

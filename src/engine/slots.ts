@@ -12,8 +12,12 @@ export class Slots {
    */
   readonly #spare: Slot[] = [];
 
-  constructor(max: number) {
+  readonly #onFree: () => void;
+
+  /** `onFree` is called when there is one again that had to be given back to p-limit. */
+  constructor(max: number, onFree: () => void) {
     this.#limit = pLimit(max);
+    this.#onFree = onFree;
   }
 
   get max(): number {
@@ -35,13 +39,13 @@ export class Slots {
     return this.#limit.activeCount > this.#limit.concurrency;
   }
 
-  /** Calls `begin` with a slot, where there is one: at once, or in a moment. `onFree` is called when there is one again. */
-  take(begin: (slot: Slot) => void, onFree: () => void): void {
+  /** Calls `begin` with a slot, where there is one: at once, or in a moment. */
+  take(begin: (slot: Slot) => void): void {
     const slot = this.#spare.pop();
     if (slot !== undefined) return begin(slot);
     const held = this.#limit(() => new Promise<void>((giveBack) => begin(giveBack)));
     // It is free only now, a moment after it was given back.
-    void held.then(onFree);
+    void held.then(this.#onFree);
   }
 
   giveBack(slot: Slot): void {
