@@ -284,7 +284,9 @@ describe('POST /tasks/{task_id}/rerun', () => {
     const { body } = await calls.get(`/tasks/${again.body.result.task_id}`);
     expect(body.result).toMatchObject({ rerun_of: first.body.result.task_id, items_total: 1 });
     const path = `/tasks/${first.body.result.task_id}/rerun`;
-    await calls.post('/tasks?wait=true', { task_type: 'items', items: [] });
+    while (manager.get(again.body.result.task_id)?.completedAt === null) {
+      await new Promise<void>((resolve) => void manager.once('completed', () => resolve()));
+    }
     manager.pause();
     const whole = await calls.post(path);
     expect(whole.status).toBe(202);

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 
 /** As much of JSON Schema as an OpenAPI document of ours uses. */
 export interface Schema {
@@ -33,10 +33,12 @@ function ofType(type: string, schema: Schema, again: (inner: Schema) => fc.Arbit
   switch (type) {
     case 'object': {
       const { properties = {}, required = [], additionalProperties } = schema;
-      const known = Object.fromEntries(Object.entries(properties).map(([key, inner]) => [key, again(inner)]));
-      const record = fc.record(known, { requiredKeys: [...required] });
+      const inside = Object.fromEntries(Object.entries(properties).map(([key, inner]) => [key, again(inner)]));
+      const record = fc.record(inside, { requiredKeys: [...required] });
       return typeof additionalProperties === 'object'
-        ? fc.tuple(record, fc.dictionary(fc.string(), again(additionalProperties))).map(([a, b]) => ({ ...b, ...a }))
+        ? fc
+            .tuple(record, fc.dictionary(fc.string(), again(additionalProperties)))
+            .map(([known, more]) => Object.assign(more, known))
         : record;
     }
     case 'array':
