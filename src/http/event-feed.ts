@@ -6,7 +6,7 @@ import { type EventEntry, EventLog, frameOf } from './event-log.js';
 import { type Opening, hasEnd, openingAt, openingOfAll, openingOfTask } from './event-opening.js';
 import { EventStream } from './event-stream.js';
 import { type EventFilter, type EventSubject, subjectOf } from './event-subject.js';
-import type { ResolvedApiOptions } from './options.js';
+import type { ResolvedApiOptions, StreamCounts } from './options.js';
 import { Refusal } from './refusal.js';
 import { ProgressBoard } from './progress-board.js';
 import type { WireReset } from './wire-event.js';
@@ -33,7 +33,7 @@ const CLOSING_MS = 1_000;
  * There is a log from the first reader on, since nobody can come back to a place before that. It is let go of when
  * nobody reads and nobody who did could go on from its place any more: a manager without readers does no work for this.
  */
-export class EventFeed {
+export class EventFeed implements StreamCounts {
   readonly #manager: AnyTaskManager;
   readonly #options: ResolvedApiOptions;
   readonly #streams = new Set<EventStream>();

@@ -8,6 +8,18 @@ import type { Authenticate } from './caller.js';
 export interface MetricsSource {
   readonly contentType: string;
   text(): Promise<string>;
+  /** Given the event streams of an API that has these metrics. */
+  addStreams?(streams: StreamCounts): void;
+}
+
+/** The event streams of an API, as they are whenever somebody looks. */
+export interface StreamCounts {
+  /** Streams that are open. */
+  readonly open: number;
+  /** Streams that ended because their reader was too slow. */
+  readonly dropped: number;
+  /** Bytes that are kept for readers that come back. */
+  readonly keptBytes: number;
 }
 
 /** How a {@link createTaskApi} works. */

@@ -46,6 +46,7 @@ export function createTaskApi<Types extends { readonly [Name in keyof Types]: An
     held: new HeldRequests(resolved.maxHeldPerOwner),
     events: new EventFeed(manager as AnyTaskManager, resolved),
   };
+  resolved.metrics?.addStreams?.(context.events);
   const app = newApp(resolved);
   const rateLimit = resolved.rateLimit === null ? null : new RateLimit(resolved.rateLimit);
   let closed = false;

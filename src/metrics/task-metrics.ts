@@ -3,9 +3,11 @@ import type { Clock } from '../engine/clock.js';
 import { invalidArgument, onlyKeys } from '../engine/errors.js';
 import { checkClock } from '../engine/options.js';
 import type { AnyTaskType, TaskManager } from '../engine/task-manager.js';
+import type { MetricsSource, StreamCounts } from '../http/options.js';
 import { loopMetrics } from './loop-metrics.js';
 import { MetricSet } from './metric-set.js';
 import { statsMetrics } from './stats-metrics.js';
+import { streamMetrics } from './stream-metrics.js';
 import { timeMetrics } from './time-metrics.js';
 
 /** A manager of whatever task types. */
@@ -26,13 +28,15 @@ export interface TaskMetricsOptions {
 }
 
 /** The metrics of a manager, for Prometheus. */
-export interface TaskMetrics {
+export interface TaskMetrics extends MetricsSource {
   /** Where they are. */
   readonly register: Registry<RegistryContentType>;
   /** Of {@link text}. */
   readonly contentType: string;
   /** All that is in the registry, as it is now. */
   text(): Promise<string>;
+  /** `createTaskApi` gives its event streams. */
+  addStreams(streams: StreamCounts): void;
   /** Listens to the manager no more, and takes its metrics out of the registry. Others stay. */
   close(): void;
 }
@@ -53,10 +57,12 @@ export function taskMetrics<Types extends { readonly [Name in keyof Types]: AnyT
 ): TaskMetrics {
   const { register, prefix, clock } = resolveOptions(options);
   const ofTimes = timeMetrics(prefix);
+  const ofStreams = streamMetrics(prefix);
   const ofLoop = loopMetrics(prefix);
   const metrics: readonly Metric[] = [
     ...statsMetrics(manager as AnyTaskManager, prefix, clock),
     ...ofTimes.metrics,
+    ...ofStreams.metrics,
     ...ofLoop.metrics,
   ];
   const set = new MetricSet(register, metrics);
@@ -68,6 +74,7 @@ export function taskMetrics<Types extends { readonly [Name in keyof Types]: AnyT
       return register.contentType;
     },
     text: () => register.metrics(),
+    addStreams: ofStreams.add,
     close: () => {
       stopListening();
       stopWatching();

@@ -1,37 +1,34 @@
 import { spawnSync } from 'node:child_process';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { TaskApiOptions } from 'treadle/http';
 import { taskMetrics } from 'treadle/metrics';
-import { apiKeys, createTaskApi } from 'treadle/http';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { ANN_KEY, OPERATOR_KEY, listen, startApi, withKey } from '../http/api-server.js';
+import { readEvents } from '../http/event-reader.js';
+import { KEYS, startApiServer } from '../http/live-server.js';
 import { PrometheusText } from '../support/prometheus-text.js';
 import { hasProgram } from '../support/system-part.js';
 import { createTestManager } from '../support/test-manager.js';
 
 /** A manager with metrics that some tasks have been through, and where its API answers. */
-async function served() {
-  const manager = createTestManager();
-  const metrics = taskMetrics(manager);
-  const authenticate = apiKeys({ [ANN_KEY]: 'ann', [OPERATOR_KEY]: { owner: 'operator', operator: true } });
-  const api = createTaskApi(manager, { types: ['fault'], authenticate, metrics });
-  onTestFinished(() => {
-    api.close();
-    metrics.close();
-  });
-  const { port } = await listen(api.fetch);
-  const read = (headers: Record<string, string>) => fetch(`http://127.0.0.1:${port}/api/v1/metrics`, { headers });
+async function served(api: TaskApiOptions<'fault'> = {}) {
+  const tasks = createTestManager();
+  const metrics = taskMetrics(tasks);
+  onTestFinished(() => metrics.close());
+  const server = await startApiServer({ tasks, api: { ...api, metrics } });
   const handles = await Promise.all([
-    manager.submit('fault', { input: { action: 'echo' } }),
-    manager.submit('fault', { input: { action: 'throw' } }),
-    manager.submit('items', { items: [1, 2, 3] }),
+    tasks.submit('fault', { input: { action: 'echo' } }),
+    tasks.submit('fault', { input: { action: 'throw' } }),
+    tasks.submit('items', { items: [1, 2, 3] }),
   ]);
   await Promise.all(handles.map((handle) => handle.settled()));
-  return { manager, read };
+  const read = async () => new PrometheusText(await (await server.request('/metrics', { as: 'ops' })).text());
+  return { ...server, metrics, read };
 }
 
 describe('GET /metrics', () => {
   it('answers an operator with what another program can read', async () => {
-    const { read } = await served();
-    const response = await read(withKey(OPERATOR_KEY));
+    const { request } = await served();
+    const response = await request('/metrics', { as: 'ops' });
     expect([response.status, response.headers.get('content-type')]).toEqual([
       200,
       'text/plain; version=0.0.4; charset=utf-8',
@@ -50,6 +47,9 @@ describe('GET /metrics', () => {
       treadle_chunk_seconds: 'HISTOGRAM',
       treadle_threads: 'GAUGE',
       treadle_thread_heap_used_bytes: 'GAUGE',
+      treadle_event_streams: 'GAUGE',
+      treadle_event_streams_dropped_total: 'COUNTER',
+      treadle_event_replay_bytes: 'GAUGE',
       treadle_event_loop_delay_p50_seconds: 'GAUGE',
       treadle_event_loop_delay_p99_seconds: 'GAUGE',
       treadle_event_loop_delay_max_seconds: 'GAUGE',
@@ -59,22 +59,22 @@ describe('GET /metrics', () => {
   });
 
   it('refuses who is no operator with 403, and whom nobody knows with 401', async () => {
-    const { read } = await served();
-    const codes = await Promise.all([read(withKey(ANN_KEY)), read({})]);
+    const { request } = await served();
+    const codes = await Promise.all([request('/metrics', { as: 'ann' }), request('/metrics', { as: null })]);
     expect(codes.map(({ status }) => status)).toEqual([403, 401]);
     expect(await codes[0]?.text()).not.toContain('treadle_');
   });
 
   it('is not there without metrics', async () => {
-    const { url } = await startApi();
-    expect((await fetch(`${url}/metrics`, { headers: withKey(OPERATOR_KEY) })).status).toBe(404);
+    const { request } = await startApiServer();
+    expect((await request('/metrics', { as: 'ops' })).status).toBe(404);
   });
 
   it.skipIf(!hasProgram('promtool', 'apt-get install --no-install-recommends prometheus'))(
     'is as promtool wants metrics to be',
     async () => {
-      const { read } = await served();
-      const input = await (await read(withKey(OPERATOR_KEY))).text();
+      const { request } = await served();
+      const input = await (await request('/metrics', { as: 'ops' })).text();
       const check = (text: string) => {
         const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
           input: text,
@@ -86,4 +86,34 @@ describe('GET /metrics', () => {
       expect(check(input.replaceAll('treadle_tasks_settled_total', 'treadle_tasks_settled')).status).not.toBe(0);
     },
   );
+});
+
+describe('event streams', () => {
+  it('are counted while they are open, and what is kept for their readers', async () => {
+    const server = await served();
+    const { tasks, read } = server;
+    expect((await read()).value('treadle_event_streams')).toBe(0);
+    const readers = [await readEvents(server, '/events'), await readEvents(server, '/events', { as: 'ops' })];
+    await Promise.all(readers.map((reader) => reader.until('ready')));
+    await (await tasks.submit('fault', { input: { action: 'echo' }, owner: 'ann' })).settled();
+    const text = await read();
+    expect([text.value('treadle_event_streams'), text.value('treadle_event_streams_dropped_total')]).toEqual([2, 0]);
+    expect(text.value('treadle_event_replay_bytes')).toBeGreaterThan(100);
+    for (const reader of readers) reader.leave();
+    while ((await read()).value('treadle_event_streams') > 0) await turn();
+  });
+
+  it('of slow readers are counted when they are dropped, also those of an API that has closed', async () => {
+    const { tasks, api, metrics, read } = await served({ events: { maxBehindBytes: 100 } });
+    // Nobody takes anything of its body.
+    const headers = { authorization: `Bearer ${KEYS.ops}` };
+    const slow = await api.fetch(new Request('http://127.0.0.1/api/v1/events', { headers }));
+    expect(slow.status).toBe(200);
+    expect((await read()).value('treadle_event_streams')).toBe(1);
+    await (await tasks.submit('fault', { input: { action: 'echo' } })).settled();
+    const text = await read();
+    expect([text.value('treadle_event_streams'), text.value('treadle_event_streams_dropped_total')]).toEqual([0, 1]);
+    api.close();
+    expect(new PrometheusText(await metrics.text()).value('treadle_event_streams_dropped_total')).toBe(1);
+  });
 });
