@@ -5,7 +5,7 @@ import type { StreamCounts } from '../http/options.js';
 export interface StreamMetrics {
   readonly metrics: readonly Metric[];
   /** Those of one more API. What it counted stays when it has closed. */
-  add(streams: StreamCounts): void;
+  readonly add: (streams: StreamCounts) => void;
 }
 
 export function streamMetrics(prefix: string): StreamMetrics {
