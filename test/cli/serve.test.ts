@@ -96,11 +96,24 @@ describe('treadle serve', () => {
     expect(await answer.json()).toMatchObject({ error: { code: 'FAILED_PRECONDITION' } });
   });
 
+  it('has metrics where Prometheus looks for them', async () => {
+    const { url } = await serveStore();
+    await treadle(['submit', 'ttl_sweep', '--wait', '--url', url]);
+    for (const path of ['/metrics', '/api/v1/metrics']) {
+      const answer = await fetch(url + path);
+      expect(answer.headers.get('content-type'), path).toMatch(/^text\/plain; version=/);
+      expect(await answer.text(), path).toMatch(
+        /^treadle_tasks_settled_total\{type="ttl_sweep",status="completed"\} 1$/m,
+      );
+    }
+  });
+
   it('asks for the key that it was given, on every route', async () => {
     const { url } = await serveStore([], { env: { TREADLE_API_KEY: KEY } });
-    for (const path of ['/tasks', '/search?q=x&user_id=ann', '/openapi.json', '/events']) {
-      expect((await fetch(`${url}/api/v1${path}`)).status, path).toBe(401);
-      const wrong = await fetch(`${url}/api/v1${path}`, { headers: { 'x-api-key': 'another-key-of-16' } });
+    const routes = ['/tasks', '/search?q=x&user_id=ann', '/openapi.json', '/events', '/metrics'];
+    for (const path of [...routes.map((route) => `/api/v1${route}`), '/metrics', '/']) {
+      expect((await fetch(url + path)).status, path).toBe(401);
+      const wrong = await fetch(url + path, { headers: { 'x-api-key': 'another-key-of-16' } });
       expect(wrong.status, path).toBe(401);
     }
     const right = await fetch(`${url}/api/v1/tasks`, { headers: { authorization: `Bearer ${KEY}` } });

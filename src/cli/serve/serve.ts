@@ -1,6 +1,7 @@
 import { hashingEmbedder } from '../../embedders/index.js';
 import { createTaskApi } from '../../http/index.js';
 import { TaskManager } from '../../index.js';
+import { taskMetrics } from '../../metrics/index.js';
 import { type Store, openStore } from '../../store/index.js';
 import { CommandError, EXIT } from '../command-error.js';
 import type { Output } from '../print/output.js';
@@ -44,12 +45,18 @@ export async function serve(options: ServeOptions, output: Output): Promise<numb
     ...(threads === undefined ? {} : { threads: { max: threads } }),
     ...(concurrency === undefined ? {} : { maxConcurrentTasks: concurrency }),
   });
+  const metrics = taskMetrics(tasks);
   const api = createTaskApi(tasks, {
     ...access,
+    metrics,
     types: Object.keys(types) as (keyof typeof types)[],
     basePath: BASE_PATH,
     extend: (app) => {
       addSearchRoute(app, BASE_PATH, store);
+      // Where Prometheus looks by itself. All callers of this server are operators.
+      app.get('/metrics', async () => {
+        return new Response(await metrics.text(), { headers: { 'content-type': metrics.contentType } });
+      });
     },
   });
   try {
@@ -69,6 +76,7 @@ export async function serve(options: ServeOptions, output: Output): Promise<numb
     return forcedBy === null ? EXIT.ok : forcedBy === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
   } finally {
     await tasks.close({ timeoutMs: 0 });
+    metrics.close();
     store.close();
   }
 }
