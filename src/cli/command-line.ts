@@ -23,6 +23,7 @@ const DEFAULT_URL = 'http://127.0.0.1:3000';
  */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   let code: number = EXIT.ok;
+  process.stdout.on('error', leave);
   const program = programOf((given) => (code = given));
   try {
     await program.parseAsync(withIdsLast(args), { from: 'user' });
@@ -33,6 +34,13 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     if (error instanceof TreadleError) throw new CommandError(error.message);
     throw error;
   }
+}
+
+/** Whoever read this has gone, as `head` does, or there is no room for it: nothing more to say. */
+function leave({ code, message }: NodeJS.ErrnoException): never {
+  if (code === 'EPIPE') process.exit(EXIT.ok);
+  process.stderr.write(`treadle: ${message}\n`);
+  process.exit(EXIT.failed);
 }
 
 function programOf(end: (code: number) => void): Command {
@@ -61,7 +69,7 @@ function programOf(end: (code: number) => void): Command {
     .action(async (options: ServeOptions) => {
       checkPeers('treadle serve', PEERS.serve);
       // A server goes on when nobody reads any more what it prints.
-      process.stdout.on('error', () => {});
+      process.stdout.off('error', leave).on('error', () => {});
       const { serve } = await import('./serve/serve.js');
       end(await serve({ ...options, apiKey: options.apiKey === '' ? undefined : options.apiKey }, output));
     });
@@ -145,8 +153,6 @@ function programOf(end: (code: number) => void): Command {
 
   async function operatorOf(options: OperateOptions): Promise<Operator> {
     checkPeers(`treadle ${program.args[0] ?? ''}`.trim(), PEERS.operate);
-    // Whoever read this has gone, as `head` does: nothing more to say.
-    process.stdout.on('error', () => process.exit(EXIT.ok));
     const { Operator: Loaded } = await import('./operate/operator.js');
     return new Loaded(options, output);
   }

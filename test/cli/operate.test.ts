@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { systemClock } from '../../dist/engine/clock.js';
 import { KEYS } from '../http/live-server.js';
 import { Gate } from '../tasks/gate.js';
 import { treadle as command } from './command.js';
@@ -396,6 +397,36 @@ describe('every operating command', () => {
       code: 1,
       errors: 'treadle: PERMISSION_DENIED: Expected an operator\n',
     });
+  });
+
+  it('tells ages by the clock of the server', async () => {
+    const HOUR_MS = 3_600_000;
+    const { tasks, origin } = await operatedServer({
+      clock: { ...systemClock, now: () => Date.now() + HOUR_MS },
+    });
+    const gate = openedGate();
+    const { id } = await tasks.submit('fault', { input: { action: 'gate', gate: gate.buffer } });
+    await gate.arrived();
+    const ahead = createServer((request, response) => {
+      const key = request.headers.authorization ?? '';
+      void (async () => {
+        const answer = await fetch(origin + (request.url ?? ''), { headers: { authorization: key } });
+        response.setHeader('date', new Date(Date.now() + HOUR_MS).toUTCString());
+        response.end(await answer.text());
+      })();
+    });
+    ahead.listen(0, '127.0.0.1');
+    await once(ahead, 'listening');
+    onTestFinished(() => void ahead.close());
+    const url = `http://127.0.0.1:${(ahead.address() as AddressInfo).port}`;
+    const there = cells((await command(['ps', '--url', url, '--key', KEYS.ops])).out);
+    expect(there.find(([first]) => first === id)?.at(-1)).toMatch(/^\d.* (?:ms|s)$/);
+    const shown = await command(['show', id, '--url', url, '--key', KEYS.ops]);
+    expect(shown.out).toMatch(/^ {2}submitted .*Z, [\d.]+ (?:ms|s) ago$/m);
+    // By a clock an hour behind it would be in the future, which is no age either.
+    const threads = cells((await command(['threads', '--url', url, '--key', KEYS.ops])).out);
+    expect(threads.find((row) => row.includes(id))).toBeDefined();
+    expect((await command(['show', id, '--url', origin, '--key', KEYS.ops])).out).toMatch(/, 0 ms ago$/m);
   });
 
   it('exits with 2 where it was called in a wrong way', async () => {

@@ -138,14 +138,18 @@ describe('treadle serve', () => {
     expect(both).toMatchObject({ code: 2, errors: expect.stringContaining('got both') as string });
   });
 
-  it('takes no key that is short, and does not print it', async () => {
-    const refused = await treadle(['serve', '--db', join(temporaryFolder(), 'm.db')], {
-      env: { TREADLE_API_KEY: 'hunter2' },
-    });
-    expect(refused).toMatchObject({ code: 2, out: '' });
-    expect(refused.errors).toBe(
-      'treadle: Expected an API key of at least 16 characters without blanks, got one of 7\n',
-    );
+  it('takes no key that is short or that no header can carry, and does not print it', async () => {
+    const db = join(temporaryFolder(), 'm.db');
+    const expected =
+      'treadle: Expected an API key of at least 16 characters, all of them printable ASCII and no blank, got one of';
+    for (const [key, got] of [
+      ['hunter2', '7'],
+      ['hunter2 and two others', '22 with others'],
+      ['hunter2-ключ-от-сервера', '23 with others'],
+    ] as const) {
+      const refused = await treadle(['serve', '--db', db], { env: { TREADLE_API_KEY: key } });
+      expect(refused).toEqual({ code: 2, signal: null, out: '', errors: `${expected} ${got}\n` });
+    }
   });
 
   it('says in a line why it can not begin', async () => {

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { KEYS, startApiServer } from '../http/live-server.js';
@@ -60,6 +63,38 @@ describe('--watch, where it is no terminal', () => {
     await ps.printed(/^0 running, 0 cancelling, 0 pending; 1 completed/m);
     ps.kill('SIGINT');
     expect(await ps.ended).toMatchObject({ code: 130, errors: '' });
+  });
+
+  it('says so where the server takes long to answer', async () => {
+    const { origin, start } = await operatedServer();
+    let held: (() => void) | null = null;
+    let holds = false;
+    const slow = createServer((request, response) => {
+      const answer = async (): Promise<void> => {
+        const { authorization = '' } = request.headers;
+        response.end(await (await fetch(origin + (request.url ?? ''), { headers: { authorization } })).text());
+      };
+      // The events stay away: this server is as good as stuck.
+      if (request.url?.includes('events') === true) return;
+      if (holds) held = () => void answer();
+      else void answer();
+    });
+    slow.listen(0, '127.0.0.1');
+    await once(slow, 'listening');
+    onTestFinished(() => {
+      slow.closeAllConnections();
+      slow.close();
+    });
+    const threads = start('threads', '--watch', '--url', `http://127.0.0.1:${(slow.address() as AddressInfo).port}`);
+    await threads.printed(/^THREAD/m);
+    holds = true;
+    await threads.printed(/^No answer from http\S+ for [\d.]+ s; this is how it was:\n\nTHREAD/m);
+    holds = false;
+    const { length } = threads.out;
+    (held as (() => void) | null)?.();
+    await threads.printed(new RegExp(`^[^]{${length}}[^]*\n\nTHREAD[^]*\n\nTHREAD`));
+    threads.kill('SIGINT');
+    expect((await threads.ended).code).toBe(130);
   });
 
   it('ends when nobody reads any more', async () => {

@@ -33,8 +33,8 @@ export class Operator {
         url,
         ...(key === undefined || key === '' ? {} : { key }),
         fetch: async (input, init) => this.#heardFrom(await fetch(input, init)),
-        // Whoever looks at it ends it.
-        reconnect: { maxAttempts: Infinity, maxDelayMs: 5_000 },
+        // For a minute or so: a server starts again within that.
+        reconnect: { maxAttempts: 30, maxDelayMs: 5_000 },
       });
     } catch (error) {
       throw new CommandError((error as Error).message, EXIT.usage);

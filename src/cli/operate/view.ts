@@ -18,6 +18,9 @@ const MIN_REFRESH_MS = 250;
 /** How old it may be without any event: ages grow by themselves. */
 const MAX_REFRESH_MS = 1_000;
 
+/** A server that takes longer is said to be silent. */
+const LONG_SILENCE_SECONDS = 3;
+
 /** Shows it, with `--watch` until Ctrl-C. @returns the code that the process exits with. */
 export async function showView<Picture>(operator: Operator, view: View<Picture>): Promise<number> {
   const { json, watches, output } = operator;
@@ -66,26 +69,35 @@ async function repeat<Picture>(
   for (;;) {
     await delay(MIN_REFRESH_MS);
     await bell.rung(MAX_REFRESH_MS - MIN_REFRESH_MS);
+    const silentSeconds = (): number => (performance.now() - answeredMs) / 1_000;
+    const slow = setInterval(() => {
+      if (silentSeconds() > LONG_SILENCE_SECONDS) drawOld(picture, silentSeconds());
+    }, MAX_REFRESH_MS);
     try {
       picture = await view.fetch();
       answeredMs = performance.now();
       draw(picture);
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
-      drawOld(picture, (performance.now() - answeredMs) / 1_000);
+      drawOld(picture, silentSeconds());
+    } finally {
+      clearInterval(slow);
     }
   }
 }
 
 /** Without events the picture is only a little older. */
 async function ringAtEvents(operator: Operator, owner: string | undefined, bell: Bell): Promise<void> {
-  try {
-    const scope = owner === undefined ? {} : { owner };
-    for await (const { event } of operator.listen((client) => client.events(scope))) {
-      if (event !== 'log' && event !== 'ready') bell.ring();
+  const scope = owner === undefined ? {} : { owner };
+  for (;;) {
+    try {
+      for await (const { event } of operator.listen((client) => client.events(scope))) {
+        if (event !== 'log' && event !== 'ready') bell.ring();
+      }
+    } catch (error) {
+      // What the server refuses here, the next request is told too where it matters.
+      if (!(error instanceof NoAnswer)) return;
     }
-  } catch {
-    // Refused, or an end of the stream: the next request says why, where that matters.
   }
 }
 

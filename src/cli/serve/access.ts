@@ -23,10 +23,12 @@ export async function accessOf(
     if (allowUnauthenticated) {
       throw new CommandError('Expected either an API key or --allow-unauthenticated, got both', EXIT.usage);
     }
-    if (apiKey.length < MIN_KEY_LENGTH || /\s/.test(apiKey)) {
-      const got = /\s/.test(apiKey) ? 'one with blanks' : `one of ${apiKey.length}`;
+    // As a header can carry it.
+    const isPlain = /^[\x21-\x7e]+$/.test(apiKey);
+    if (apiKey.length < MIN_KEY_LENGTH || !isPlain) {
       throw new CommandError(
-        `Expected an API key of at least ${MIN_KEY_LENGTH} characters without blanks, got ${got}`,
+        `Expected an API key of at least ${MIN_KEY_LENGTH} characters, all of them printable ASCII and no blank, ` +
+          `got one of ${apiKey.length}${isPlain ? '' : ' with others'}`,
         EXIT.usage,
       );
     }
