@@ -126,7 +126,8 @@ export class Admission {
     let most = 2;
     for (const run of this.inProgress) {
       const slots = run.slot === null ? 0 : (run.share?.slots ?? 0);
-      if (slots < most || run.stopping || run.gathers || run.wants === 0) continue;
+      // What flies to its end has its slot back soonest.
+      if (slots < most || run.wants === 0) continue;
       most = slots;
       last = run;
     }
@@ -151,9 +152,10 @@ export class Admission {
   }
 
   #resume(run: Run): void {
-    this.#aside.delete(run);
     run.share = this.owners.addSlot(run.owner);
+    // It does not get the turns afterwards that it missed.
     run.usedMs = Math.max(run.usedMs, this.leastUsed(this.inProgress, run.share));
+    this.#aside.delete(run);
     this.slots.take((slot) => {
       run.slot = slot;
       // It may be over by now.

@@ -7,10 +7,13 @@ export interface OwnerShare {
 
 // How far an owner may be behind the others, in thread-milliseconds: what it did not want then, it does not get afterwards.
 const MAX_CREDIT_MS = 250;
+const MAX_LEFT = 1_000;
 
 /** The shares of all owners that have a slot. All tasks without an owner count as one's. */
 export class OwnerShares {
   readonly #shares = new Map<string | null, OwnerShare>();
+  /** What owners had used that have no slot any more; one that comes back soon goes on from there. */
+  readonly #left = new Map<string | null, number>();
   /** What the owner that had the last turn had used. */
   #levelMs = 0;
 
@@ -29,18 +32,31 @@ export class OwnerShares {
     return this.#shares.get(owner)?.slots ?? 0;
   }
 
-  /** Gives an owner a slot. One that had none starts level with who has used least. */
+  /** Gives an owner a slot. One that had none for long starts level with who has used least. */
   addSlot(owner: string | null): OwnerShare {
     let share = this.#shares.get(owner);
-    if (share === undefined) this.#shares.set(owner, (share = { slots: 0, usedMs: this.#leastUsed() }));
+    if (share === undefined) {
+      const leastMs = this.#leastUsed();
+      const usedMs = Math.max(this.#left.get(owner) ?? leastMs, leastMs - MAX_CREDIT_MS);
+      this.#left.delete(owner);
+      this.#shares.set(owner, (share = { slots: 0, usedMs }));
+    }
     share.slots++;
     return share;
   }
 
-  /** Takes one back. An owner without any is forgotten. */
+  /** Takes one back. An owner without any is forgotten when the others have gone past it, or nobody has one. */
   removeSlot(owner: string | null): void {
     const share = this.#shares.get(owner);
-    if (share !== undefined && --share.slots === 0) this.#shares.delete(owner);
+    if (share === undefined || --share.slots > 0) return;
+    this.#shares.delete(owner);
+    if (this.#shares.size === 0) return this.#left.clear();
+    this.#left.set(owner, share.usedMs);
+    const goneMs = this.#leastUsed() - MAX_CREDIT_MS;
+    for (const [name, usedMs] of this.#left) {
+      if (usedMs > goneMs && this.#left.size <= MAX_LEFT) break;
+      this.#left.delete(name);
+    }
   }
 
   /** Counts thread time of an owner, where it has a slot. */

@@ -178,12 +178,16 @@ export class PendingQueue {
     return task;
   }
 
-  /** Takes the next task of one type, unless it is not `wanted`: of each owner in turn, whatever slots it has. */
+  /**
+   * Takes the next task of one type, unless it is not `wanted`: of each owner in turn, whatever slots it has, but not past a
+   * run of its own that will take them along.
+   */
   takeOf(type: string, wanted: (task: Task) => boolean): Task | null {
-    const queue = this.#rings.get(type)?.first?.value;
-    const first = queue?.first ?? null;
-    if (queue === undefined || first === null || !wanted(first.value)) return null;
-    return this.#serve(queue, first);
+    let node = this.#rings.get(type)?.first ?? null;
+    while (node !== null && this.#inProgress.gathers(node.value.owner.name, type)) node = node.next;
+    const first = node?.value.first ?? null;
+    if (node === null || first === null || !wanted(first.value)) return null;
+    return this.#serve(node.value, first);
   }
 
   *[Symbol.iterator](): Iterator<Task> {

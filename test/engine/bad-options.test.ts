@@ -45,6 +45,7 @@ describe('the constructor refuses', () => {
       'threads.recycle.heapMb': [ZERO, NEGATIVE, ['NaN (number)', Number.NaN], ['"64" (string)', '64']],
       queue: NO_OBJECT,
       'queue.max': [NEGATIVE, ...NO_INTEGER],
+      'queue.maxPendingPerOwner': [ZERO, NEGATIVE, ...NO_INTEGER.filter(([, value]) => value !== Infinity)],
       history: NO_OBJECT,
       'history.max': [NEGATIVE, ...NO_INTEGER],
       'history.completedTtlMs': NO_DURATION,

@@ -1,5 +1,7 @@
+import { queryObjects } from 'node:v8';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { OwnerQueue, WaitingOwner } from '../../dist/engine/owner-queue.js';
 import { PendingQueue } from '../../dist/engine/pending-queue.js';
 import { Task } from '../../dist/engine/task.js';
 import { ManualClock } from '../support/manual-clock.js';
@@ -173,6 +175,22 @@ describe('tasks of several owners that wait', () => {
     queue.add(taskOf('a y', 'a', 'y'));
     const taken = Array.from({ length: 3 }, () => queue.take(() => true)?.id);
     expect(taken).toEqual(['b x', 'a y', undefined]);
-    expect(queue.takeOf('x', () => true)?.id).toBe('a x');
+    // Nor does a run of another owner take them along.
+    queue.add(taskOf('c x', 'c', 'x'));
+    const along = Array.from({ length: 2 }, () => queue.takeOf('x', () => true)?.id);
+    expect(along).toEqual(['c x', undefined]);
+  });
+
+  it('leave nothing behind of their owners when the last one is taken or cancelled', () => {
+    const before = queryObjects(WaitingOwner, { format: 'count' }) + queryObjects(OwnerQueue, { format: 'count' });
+    const queue = new PendingQueue();
+    const tasks = Array.from({ length: 1_000 }, (_, at) => taskOf(`task ${at}`, `owner ${at >> 1}`, TYPES[at % 3]));
+    for (const task of tasks) queue.add(task);
+    for (const task of tasks.slice(0, 500)) queue.remove(task);
+    while (queue.take(() => true) !== null);
+    expect(queue.size).toBe(0);
+    const after = queryObjects(WaitingOwner, { format: 'count' }) + queryObjects(OwnerQueue, { format: 'count' });
+    expect(after - before).toBeLessThanOrEqual(0);
+    expect(queue.sizeOfOwner('owner 0')).toBe(0);
   });
 });

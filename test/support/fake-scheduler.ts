@@ -15,11 +15,15 @@ import { ManualClock } from './manual-clock.js';
 
 export interface FakeType extends Partial<ResolvedPolicy> {
   readonly finish?: boolean;
+  readonly cleanup?: boolean;
   /** Work in one piece, without items. */
   readonly onePiece?: boolean;
 }
 
-function resolvedType(name: string, { finish = false, onePiece = false, ...policy }: FakeType): ResolvedTaskType {
+function resolvedType(
+  name: string,
+  { finish = false, cleanup = false, onePiece = false, ...policy }: FakeType,
+): ResolvedTaskType {
   const resolved: ResolvedPolicy = {
     schema: null,
     data: undefined,
@@ -46,7 +50,7 @@ function resolvedType(name: string, { finish = false, onePiece = false, ...polic
     name,
     index: 0,
     url: '',
-    shape: { kind: onePiece ? 'task' : 'batch', plan: false, each: false, finish, cleanup: false },
+    shape: { kind: onePiece ? 'task' : 'batch', plan: false, each: false, finish, cleanup },
     breaker: new Breaker(),
     retries: new Retries(resolved, () => 0, fail),
     packSize: new ChunkSizer(resolved.chunk),
