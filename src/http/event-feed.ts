@@ -46,6 +46,8 @@ export class EventFeed implements StreamCounts {
   #unsubscribeProgress: () => void = () => {};
   /** The newest event when the last reader left. */
   #leftAt = 0;
+  /** What was added since the event loop turned. */
+  #burstBytes = 0;
   #dropped = 0;
   #closed = false;
 
@@ -205,7 +207,9 @@ export class EventFeed implements StreamCounts {
     const log = this.#log;
     if (log === null) return;
     const entry = append(log);
-    for (const stream of this.#streams) if (!stream.onEntry(entry)) this.#dropped++;
+    if (this.#burstBytes === 0) setImmediate(() => (this.#burstBytes = 0)).unref();
+    this.#burstBytes += entry.frame.byteLength;
+    for (const stream of this.#streams) if (!stream.onEntry(entry, this.#burstBytes)) this.#dropped++;
     if (this.#streams.size === 0 && log.first > this.#leftAt + 1) this.#rest();
   }
 }

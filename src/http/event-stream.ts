@@ -12,7 +12,7 @@ export interface StreamSource {
 
 export interface StreamOptions {
   readonly filter: EventFilter;
-  /** How far it may be behind: bytes of what was added while it had not taken everything. */
+  /** How far it may be behind: bytes of what was added while it had something to take, without what came all at once. */
   readonly maxBehindBytes: number;
   /** What to go on with where its place is not kept any more. */
   readonly reopen: () => Opening;
@@ -36,7 +36,7 @@ export class EventStream {
   #place = 0;
   /** It ends when it has come here. */
   #lastPlace = Infinity;
-  /** What was added up to here came before, or at once while it had taken everything, which says nothing about the reader. */
+  /** What was added up to here came before it, or faster than anybody could have taken it: the reader is not to blame. */
   #excusedTo = 0;
   #behindBytes = 0;
   #progressSeen: number;
@@ -66,19 +66,27 @@ export class EventStream {
     );
   }
 
-  /** An event was added to the log. False where the reader was dropped because it is too far behind. */
-  onEntry({ n, subject, frame }: EventEntry): boolean {
+  /**
+   * An event was added to the log, so many bytes of them since the event loop turned. False where the reader was dropped
+   * because it is too far behind.
+   */
+  onEntry({ n, subject, frame }: EventEntry, burstBytes: number): boolean {
+    const { maxBehindBytes } = this.#options;
     if (!this.#sees(subject)) {
       // Its place must not grow old by what is not for it.
       if (this.#place === n - 1) this.#place = n;
     } else if (this.#wake !== null) {
       this.#excusedTo = n;
       this.#wake();
-    } else if (this.#behindBytes > this.#options.maxBehindBytes) {
+    } else if (this.#behindBytes <= maxBehindBytes) {
+      this.#behindBytes += frame.byteLength;
+    } else if (burstBytes > maxBehindBytes) {
+      // The quickest reader would be as far behind.
+      this.#excusedTo = n;
+      this.#behindBytes = 0;
+    } else {
       this.drop();
       return false;
-    } else {
-      this.#behindBytes += frame.byteLength;
     }
     return true;
   }
@@ -125,7 +133,6 @@ export class EventStream {
         this.#wake = resolve;
       });
       this.#source.progress.askTurn(this.#progressSeen);
-      // oxlint-disable-next-line no-await-in-loop -- each time for what comes next
       await woken;
       this.#wake = null;
     }

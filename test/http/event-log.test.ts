@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EventLog, frameOf } from '../../dist/http/event-log.js';
 import { EventStream } from '../../dist/http/event-stream.js';
@@ -22,7 +22,7 @@ test('keeps the newest events that there is room for, and counts bytes of UTF-8'
         for (const text of texts) {
           const { n, frame } = log.append('log', line(text), subject(null), false);
           sizes.push(frame.byteLength);
-          expect(frame.toString()).toBe(frameOf('log', line(text), `${log.newestId}`).toString());
+          expect(frame.toString()).toBe(frameOf('log', line(text), log.newestId).toString());
           expect(n).toBe(sizes.length);
           const kept = sizes.slice(log.first - 1);
           const total = kept.reduce((sum, size) => sum + size, 0);
@@ -78,10 +78,17 @@ test('the data of an event is one line, whatever is in it', () => {
 });
 
 /** One step of a reader's life, or of the server's. */
-type Step = { kind: 'event'; owner: string } | { kind: 'read' } | { kind: 'leave' };
+type Step = { kind: 'event'; owner: string; burst: boolean } | { kind: 'read' } | { kind: 'leave' };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { arbitrary: fc.record({ kind: fc.constant('event' as const), owner: fc.constantFrom('ann', 'ben') }), weight: 5 },
+  {
+    arbitrary: fc.record({
+      kind: fc.constant('event' as const),
+      owner: fc.constantFrom('ann', 'ben'),
+      burst: fc.boolean(),
+    }),
+    weight: 5,
+  },
   { arbitrary: fc.constant({ kind: 'read' as const }), weight: 2 },
   { arbitrary: fc.constant({ kind: 'leave' as const }), weight: 1 },
 );
@@ -102,13 +109,14 @@ test('a reader that goes away at any moment and comes back with its last id gets
         let seen: string[] = [];
         let reader = open();
         let made = 0;
-        for (const { kind, ...rest } of steps) {
-          if (kind === 'event') {
-            const { owner: whose } = rest as { owner: string };
+        for (const next of steps) {
+          if (next.kind === 'event') {
+            const { owner: whose, burst } = next;
             const text = `${made++}`;
             if (owner === null || owner === whose) expected.push(text);
-            reader.stream.onEntry(log.append('log', line(text), subject(whose), false));
-          } else if (kind === 'leave') {
+            const entry = log.append('log', line(text), subject(whose), false);
+            reader.stream.onEntry(entry, burst ? Infinity : 0);
+          } else if (next.kind === 'leave') {
             await reader.leave();
             reader = open();
           } else {
@@ -159,7 +167,7 @@ test('a reader that goes away at any moment and comes back with its last id gets
                   reading = null;
                 },
               );
-              for (let turn = 0; turn < 10; turn++) await null;
+              for (let turn = 0; turn < 10; turn++) await Promise.resolve();
             },
           };
         }

@@ -1,4 +1,3 @@
-import type { TaskRecord } from 'treadle';
 import { expect, test } from 'vitest';
 import { EventLog } from '../../dist/http/event-log.js';
 import { EventStream } from '../../dist/http/event-stream.js';
@@ -20,7 +19,7 @@ async function running(tasks: ReturnType<typeof createTestManager>) {
   // Asking is what finds out that it runs.
   const { record } = task;
   const advance = (itemsDone: number): void =>
-    void tasks.emit('progress', { ...record, progress: { ...record.progress, itemsDone } } as TaskRecord);
+    void tasks.emit('progress', { ...record, progress: { ...record.progress, itemsDone } });
   return { task, gate, advance };
 }
 
@@ -118,13 +117,13 @@ test('a reader that is behind hears of progress when it has caught up, at its tu
   const { task, gate } = await running(tasks);
   const advance = (itemsDone: number): void => {
     const { record } = task;
-    progress.put({ ...record, progress: { ...record.progress, itemsDone } } as TaskRecord);
+    progress.put({ ...record, progress: { ...record.progress, itemsDone } });
   };
   const subject = { taskId: 'other', type: 'x', owner: null, group: null };
   const body = stream.body.getReader();
   const read = async (): Promise<string> => Buffer.from((await body.read()).value ?? []).toString();
   const say = (text: string): void =>
-    void stream.onEntry(log.append('log', { task_id: 'other', task_type: 'x', at: 1, text }, subject, false));
+    void stream.onEntry(log.append('log', { task_id: 'other', task_type: 'x', at: 1, text }, subject, false), 0);
   say('while it does not take anything');
   advance(1);
   clock.advance(100);
@@ -133,12 +132,12 @@ test('a reader that is behind hears of progress when it has caught up, at its tu
   expect(eventsIn(await read())).toEqual(['log']);
   // Now it takes everything there is, and has missed its turn: it is given another.
   const late = read();
-  await null;
+  await Promise.resolve();
   clock.advance(99);
   say('before its turn');
   expect(eventsIn(await late)).toEqual(['log']);
   const next = read();
-  await null;
+  await Promise.resolve();
   clock.advance(1);
   const text = await next;
   expect(eventsIn(text)).toEqual(['progress']);

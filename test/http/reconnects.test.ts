@@ -123,15 +123,15 @@ async function storm(
   const dice = throwDice();
   const tasks = createTestManager({ maxConcurrentTasks: 8 });
   const server = await startApiServer({ tasks, ...options });
-  let broken = 0;
+  const state = { broken: 0 };
   let started = false;
   let resets = 0;
   const settled = new Map<string, TaskStatus>();
   const on = {
-    broken: () => void broken++,
+    broken: () => void state.broken++,
     // At the moment of whatever event: in the middle of a burst, of a replay, before a snapshot.
     event: () => {
-      if (started && broken < breaks && dice.chance(0.3)) dice.pick([...server.sockets])?.destroy();
+      if (started && state.broken < breaks && dice.chance(0.3)) dice.pick([...server.sockets])?.destroy();
     },
   };
   const all = Array.from({ length: 6 }, () => new StubbornReader(server, '/events', on));
@@ -140,7 +140,7 @@ async function storm(
   await Promise.all(all.map(({ ready }) => ready));
   started = true;
   const followers: Promise<void>[] = [];
-  while (broken < breaks) {
+  while (state.broken < breaks) {
     const handles = await Promise.all(
       Array.from({ length: 20 }, () => {
         const action = dice.pick(['echo', 'throw', 'chatter'] as const);
@@ -172,12 +172,12 @@ async function storm(
       else expect(new Set(told)).toEqual(new Set([settled.get(id)]));
     }
   }
-  return { broken, resets, tasks: settled.size };
+  return { broken: state.broken, resets, tasks: settled.size };
 
   async function follow(id: string): Promise<void> {
     const reader = new StubbornReader(server, `/tasks/${id}/events`, on);
     await reader.run();
-    const { status } = (await tasks.get(id)) ?? {};
+    const { status } = tasks.get(id) ?? {};
     expect(new Set(reader.told.get(id))).toEqual(new Set([status]));
   }
 }
