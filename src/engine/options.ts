@@ -10,7 +10,8 @@ export interface TaskManagerOptions<Types> {
   /** The task types that may be submitted, by name: `{ embed_batch: taskType(…) }`. */
   types: Types;
   /**
-   * How many tasks may be in progress at once; the rest wait in the queue. Integer >= 1.
+   * How many tasks may be in progress at once; the rest wait in the queue. One that was set aside for another owner's
+   * does not count. Integer >= 1.
    * @default the environment variable TREADLE_MAX_CONCURRENT_TASKS, else the larger of 16 and 4 × threads.max
    */
   maxConcurrentTasks?: number;

@@ -36,9 +36,13 @@ export class Scheduler {
 
   constructor(host: SchedulerHost, maxConcurrentTasks: number) {
     this.#host = host;
-    const { typeOf, runOf } = host;
-    const onOver = (run: Run): void => this.#onOver(run);
-    this.#admission = new Admission({ typeOf, runOf, onOver, pump: () => this.pump() }, maxConcurrentTasks);
+    const admissionHost = {
+      typeOf: (name: string) => host.typeOf(name),
+      runOf: (task: Task) => host.runOf(task),
+      onOver: (run: Run) => this.#onOver(run),
+      pump: () => this.pump(),
+    };
+    this.#admission = new Admission(admissionHost, maxConcurrentTasks);
   }
 
   get pending(): PendingQueue {

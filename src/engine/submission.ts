@@ -21,9 +21,12 @@ export interface SubmitPolicy {
   resourceId?: string;
   /** What belongs together: see `takeResults`. At most 256 characters. */
   group?: string;
-  /** The tenant who may see it. At most 256 characters. */
+  /** The tenant who may see it, and whose share of slots and threads it uses. At most 256 characters. */
   owner?: string;
-  /** -5 (last) to 5 (first). Waiting tasks go in this order; each step doubles a running task's share of the threads. @default 0 */
+  /**
+   * -5 (last) to 5 (first). Waiting tasks of an owner go in this order; each step doubles a running task's share of its
+   * owner's threads. @default 0
+   */
   priority?: number;
   /** Anything in JSON to find in the record again, at most 4 KiB. */
   meta?: unknown;

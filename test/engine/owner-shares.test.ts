@@ -20,6 +20,14 @@ it('counts the slots of each owner, and forgets one that has none', () => {
   expect(shares.addSlot('a').usedMs).toBe(0);
 });
 
+it('remembers nobody once no owner has a slot', () => {
+  const shares = new OwnerShares();
+  for (const owner of ['a', 'b']) shares.addSlot(owner);
+  shares.charge('a', 500);
+  for (const owner of ['a', 'b']) shares.removeSlot(owner);
+  expect(['a', 'b'].map((owner) => shares.addSlot(owner).usedMs)).toEqual([0, 0]);
+});
+
 it('starts an owner level with who has used least', () => {
   const shares = new OwnerShares();
   for (const owner of ['a', 'b']) shares.addSlot(owner);
