@@ -13,6 +13,7 @@ const REASONS: { readonly [code: string]: string } = {
 
 // How long answers that were begun may take to be sent.
 const LAST_ANSWERS_MS = 2_000;
+const IDLE_LOOK_MS = 50;
 
 /** An HTTP server for an API. */
 export class Listener {
@@ -44,8 +45,11 @@ export class Listener {
   async close(): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();
+    // Connections that clients keep, once nothing is answered on them any more.
+    const idle = setInterval(() => this.#server.closeIdleConnections(), IDLE_LOOK_MS);
     const late = setTimeout(() => this.#server.closeAllConnections(), LAST_ANSWERS_MS);
     await closed;
+    clearInterval(idle);
     clearTimeout(late);
   }
 }
