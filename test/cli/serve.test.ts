@@ -6,9 +6,12 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Command, treadle } from './command.js';
 import { serveStore, temporaryFolder } from './served-store.js';
+
+// Each test starts many processes.
+vi.setConfig({ testTimeout: 120_000 });
 
 const KEY = 'an-operators-own-key';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));

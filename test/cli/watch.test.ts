@@ -2,11 +2,14 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { stripVTControlCharacters } from 'node:util';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { KEYS, startApiServer } from '../http/live-server.js';
 import { Gate } from '../tasks/gate.js';
 import { TerminalCommand } from './command.js';
 import { operatedServer } from './operated-server.js';
+
+// Each test starts many processes.
+vi.setConfig({ testTimeout: 120_000 });
 
 function openedGate(): Gate {
   const gate = new Gate();
