@@ -31,9 +31,15 @@ export function whyRemote(request: Request, bindings: NodeBindings | undefined):
   if (through !== undefined) return `it came through a proxy (header ${through})`;
   const { hostname } = new URL(request.url);
   if (!LOCAL_NAMES.has(hostname)) return 'the host it asks for is not this machine';
-  const origin = request.headers.get('origin');
-  if (origin !== null && !isLocalOrigin(origin)) return 'a page from elsewhere made it';
+  if (isOfPageElsewhere(request.headers)) return 'a page from elsewhere made it';
   return null;
+}
+
+function isOfPageElsewhere(headers: Headers): boolean {
+  const origin = headers.get('origin');
+  if (origin !== null) return !isLocalOrigin(origin);
+  // Images, links and the like of a page are asked for without its origin. It can't read them, but they would be done.
+  return headers.get('sec-fetch-site') === 'cross-site';
 }
 
 function isLocalOrigin(origin: string): boolean {

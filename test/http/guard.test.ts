@@ -35,13 +35,22 @@ describe('without authenticate', () => {
       { host: '127.0.0.1.example' },
       { ...local, origin: 'https://page.example' },
       { ...local, origin: 'null' },
+      { ...local, 'sec-fetch-site': 'cross-site' },
       { ...local, 'x-forwarded-for': '10.0.0.1' },
       { ...local, forwarded: 'for=10.0.0.1' },
       { ...local, via: '1.1 proxy' },
     ]) {
       expect([headers, await statusOf(port, headers)]).toEqual([headers, 403]);
     }
-    expect(await statusOf(port, { ...local, origin: 'http://localhost:8080' })).toBe(200);
+    for (const headers of [
+      { ...local, origin: 'http://localhost:8080' },
+      // Of another name of this machine.
+      { ...local, origin: 'http://localhost:8080', 'sec-fetch-site': 'cross-site' },
+      { ...local, 'sec-fetch-site': 'same-origin' },
+      { ...local, 'sec-fetch-site': 'none' },
+    ]) {
+      expect([headers, await statusOf(port, headers)]).toEqual([headers, 200]);
+    }
   });
 
   test('a request of which nobody knows where it comes from is refused, and the answer says why', async () => {

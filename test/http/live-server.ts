@@ -30,6 +30,10 @@ export interface ApiServerOptions {
   tasks?: TestManager;
   /** Over `{ types: ['fault', 'items', 'steps'], authenticate }`. */
   api?: TaskApiOptions<'fault' | 'items' | 'steps'>;
+  /** Whether callers need a key; otherwise all of this machine are served. @default true */
+  keys?: boolean;
+  /** A server that has more to serve than the API. @default the API alone */
+  mount?: (fetch: TaskApi['fetch']) => TaskApi['fetch'];
   /** A port that was used before, to come back on it. @default one that is free */
   port?: number;
 }
@@ -62,8 +66,9 @@ export interface ApiServer {
  */
 export async function startApiServer(options: ApiServerOptions = {}): Promise<ApiServer> {
   const tasks = options.tasks ?? createTestManager();
-  const api = createTaskApi(tasks, { types: ['fault', 'items', 'steps'], authenticate, ...options.api });
-  const server = createServer(getRequestListener(api.fetch));
+  const who = options.keys === false ? {} : { authenticate };
+  const api = createTaskApi(tasks, { types: ['fault', 'items', 'steps'], ...who, ...options.api });
+  const server = createServer(getRequestListener(options.mount?.(api.fetch) ?? api.fetch));
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => {
     sockets.add(socket);
