@@ -1,21 +1,21 @@
-import type { EventEmitter } from 'eventemitter3';
 import { CHUNK_END, CHUNK_START, TASK_CHANNELS, type TransitionEvent } from './diagnostics.js';
-import type { ChunkEvent, ChunkStartEvent, TaskEvents } from './events.js';
+import type { ChunkEvent, ChunkStartEvent } from './events.js';
 import type { Chunk } from './lanes.js';
 import { type ThrownMessage, reviveThrown, serializeThrown } from './protocol.js';
+import type { TaskEmitter } from './task-emitter.js';
 import { strayWarning } from './task-failure.js';
 import type { Task } from './task.js';
 import type { ChunkOutcome } from './thread-flight.js';
 import type { TaskPhase } from './thread-snapshot.js';
 import type { TaskMessage, TaskRecord } from './task-record.js';
 
-/** Tells who listens to a manager, or to the channels of `node:diagnostics_channel`. A listener that throws must not stop the engine. */
+/** Tells who listens to a manager, or to the channels of `node:diagnostics_channel`. */
 export class Announcer {
-  readonly #emitter: EventEmitter<TaskEvents>;
+  readonly #emitter: TaskEmitter;
   readonly #recordOf: (task: Task) => TaskRecord;
 
   /** `recordOf` makes the present record of a task. */
-  constructor(emitter: EventEmitter<TaskEvents>, recordOf: (task: Task) => TaskRecord) {
+  constructor(emitter: TaskEmitter, recordOf: (task: Task) => TaskRecord) {
     this.#emitter = emitter;
     this.#recordOf = recordOf;
   }
@@ -29,12 +29,12 @@ export class Announcer {
     const record = this.#recordOf(task);
     // First, because a listener may bring the task to its next state.
     channel.publish({ manager: this.#emitter, record });
-    if (listened) this.#emit(event, record);
+    if (listened) this.#emitter.emit(event, record);
   }
 
   /** The task has come on. */
   progress(task: Task): void {
-    if (this.#emitter.listenerCount('progress') > 0) this.#emit('progress', this.#recordOf(task));
+    if (this.#emitter.listenerCount('progress') > 0) this.#emitter.emit('progress', this.#recordOf(task));
   }
 
   chunkSent(type: string, lane: number, chunk: Chunk): void {
@@ -49,20 +49,20 @@ export class Announcer {
     if (!listened && !CHUNK_END.hasSubscribers) return;
     const event: ChunkEvent = Object.freeze({ ...chunkEvent(type, lane, chunk), ms, outcome });
     CHUNK_END.publish({ manager: this.#emitter, chunk: event });
-    if (listened) this.#emit('chunk', event);
+    if (listened) this.#emitter.emit('chunk', event);
   }
 
   messages(task: Task, messages: readonly TaskMessage[]): void {
     if (this.#emitter.listenerCount('log') === 0) return;
     for (const { at, text } of messages) {
-      this.#emit('log', { taskId: task.id, type: task.identity.type, at, message: text });
+      this.#emitter.emit('log', { taskId: task.id, type: task.identity.type, at, message: text });
     }
   }
 
   /** What a task had left on its thread threw after the task's end. */
   stray(type: string | null, taskId: string | null, thrown: ThrownMessage): void {
     const error = reviveThrown(thrown);
-    if (this.#emitter.listenerCount('strayError') > 0) this.#emit('strayError', { taskId, type, error });
+    if (this.#emitter.listenerCount('strayError') > 0) this.#emitter.emit('strayError', { taskId, type, error });
     else process.emitWarning(strayWarning(type, taskId, error.message), { code: 'TREADLE_STRAY_ERROR' });
   }
 
@@ -79,15 +79,6 @@ export class Announcer {
       code: 'TREADLE_LISTENER_ERROR',
       ...(stack === undefined ? {} : { detail: stack }),
     });
-  }
-
-  /** Those that were registered after one that throws miss that one event. */
-  #emit<Event extends keyof TaskEvents>(event: Event, ...args: EventEmitter.EventArgs<TaskEvents, Event>): void {
-    try {
-      this.#emitter.emit(event, ...args);
-    } catch (error) {
-      this.error(error);
-    }
   }
 }
 

@@ -1,9 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { EventEmitter } from 'eventemitter3';
 import { nanoid } from 'nanoid';
 import { Announcer } from './announcer.js';
 import { TreadleError, describeValue, invalidArgument, onlyKeys } from './errors.js';
-import type { TaskEvents } from './events.js';
 import type { GroupPage } from './groups.js';
 import { Execution, type ExecutionHost } from './execution.js';
 import { Hooks, type SettledHook } from './hooks.js';
@@ -32,6 +30,7 @@ import {
   checkInput,
   checkSubmission,
 } from './submission.js';
+import { TaskEmitter } from './task-emitter.js';
 import { type HandleHost, TaskHandle } from './task-handle.js';
 import { Task, type TaskIdentity, type TaskObserver, type TaskWork } from './task.js';
 import { errorOfExpiry, errorOfLost, errorOfThrown } from './task-failure.js';
@@ -54,9 +53,7 @@ export type AnyTaskType = TaskType<any, any>;
  * const task = await tasks.submit('digest', { items: texts });
  * const prints = await task.result();
  */
-export class TaskManager<
-  Types extends { readonly [Name in keyof Types]: AnyTaskType },
-> extends EventEmitter<TaskEvents> {
+export class TaskManager<Types extends { readonly [Name in keyof Types]: AnyTaskType }> extends TaskEmitter {
   readonly #options: ResolvedOptions;
   readonly #types: Map<string, ResolvedTaskType>;
   readonly #lanes: ThreadPool;
@@ -75,7 +72,7 @@ export class TaskManager<
 
   /** @throws TreadleError INVALID_ARGUMENT, TASK_MODULE_FAILED (a module's file is not there), UNSERIALIZABLE (`data`). */
   constructor(options: TaskManagerOptions<Types>) {
-    super();
+    super((error) => this.#announcer.error(error));
     if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
     this.#options = resolveOptions(options);
     const { clock, threads, cancelGraceMs } = this.#options;

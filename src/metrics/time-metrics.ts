@@ -67,7 +67,7 @@ export function timeMetrics(prefix: string): TimeMetrics {
     listenTo: (manager) => {
       // From 0 on, so that the first one is seen as one.
       for (const type of manager.typeNames) retries.inc({ type }, 0);
-      // A hook, because a listener misses what another one throws at.
+      // One for all the ways in which a task ends.
       const stopHook = manager.onSettled(onSettled);
       manager.on('retrying', onRetrying);
       manager.on('chunk', onChunk);

@@ -57,6 +57,20 @@ describe('wait', () => {
     expect(record).toMatchObject({ status: 'completed', result: [2, 4, 6], items_done: 3, error: null });
   });
 
+  it('ends though a listener at the server throws', async () => {
+    const server = await startApiServer();
+    server.tasks.on('listenerError', () => {});
+    server.tasks.on('completed', () => {
+      throw new Error('a listener failed');
+    });
+    const gate = new Gate();
+    const { id } = await held(server, gate);
+    const over = clientOf(server).wait(id, { timeoutMs: 10_000 });
+    await nextStream(server);
+    gate.open();
+    expect(await over).toMatchObject({ status: 'completed' });
+  });
+
   it('gives that of a task that failed, or was cancelled, too', async () => {
     const server = await startApiServer();
     const ann = clientOf(server);

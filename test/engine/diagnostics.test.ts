@@ -1,7 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { EventEmitter } from 'eventemitter3';
 import {
   type ChunkDiagnostic,
   type ChunkEvent,
@@ -17,6 +16,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { Announcer } from '../../dist/engine/announcer.js';
 import type { Chunk } from '../../dist/engine/lanes.js';
 import type { Task } from '../../dist/engine/task.js';
+import { TaskEmitter } from '../../dist/engine/task-emitter.js';
 import { builtTask, closedAtEnd, createTestManager } from '../support/test-manager.js';
 import type fault from '../tasks/fault.task.js';
 import { Gate } from '../tasks/gate.js';
@@ -141,7 +141,7 @@ describe('the channels of chunks', () => {
 describe('what nobody hears', () => {
   it('is not made', () => {
     let [records, chunks] = [0, 0];
-    const emitter = new EventEmitter<TaskEvents>();
+    const emitter = new TaskEmitter(() => {});
     const announcer = new Announcer(emitter, () => {
       records++;
       return {} as TaskRecord;
