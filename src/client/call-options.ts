@@ -24,7 +24,9 @@ export interface ClientFilter extends ScopedCallOptions {
   cursor?: string;
 }
 
-export interface ResultsOptions extends ScopedCallOptions {
+export interface ResultsOptions extends CallOptions {
+  /** Whose group it is: only operators may name another owner. @default the caller's own */
+  owner?: string;
   /** Forgets the results up to this `cursor` of an earlier page. */
   ack?: string;
   /** How many records at most. Integer from 1 to 200. @default 200 */

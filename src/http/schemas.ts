@@ -147,7 +147,9 @@ export const resultsQuerySchema: z.ZodObject<{
 }> = z.strictObject({
   ack: text.optional().openapi({ description: 'Forgets the results up to this `cursor` of an earlier answer.' }),
   limit: limit.optional().openapi({ description: 'How many records at most. Default 200.' }),
-  owner: ownerQuery(),
+  owner: name
+    .optional()
+    .openapi({ description: 'Whose group, the caller’s own by default; operators may name another owner.' }),
 });
 
 export const scopeQuerySchema: z.ZodObject<{ owner: z.ZodType<string | undefined> }> = z.strictObject({

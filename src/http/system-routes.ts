@@ -3,7 +3,7 @@ import type { SettledRecord } from '../engine/task-record.js';
 import { answer, answers } from './answers.js';
 import type { ApiApp, ApiContext } from './api-context.js';
 import type { Caller } from './caller.js';
-import { ownerAsked } from './owner-asked.js';
+import { groupOwnerAsked, ownerAsked } from './owner-asked.js';
 import { Refusal } from './refusal.js';
 import {
   groupParamsSchema,
@@ -73,7 +73,7 @@ export function addSystemRoutes(app: ApiApp, { manager, options }: ApiContext): 
     (context) => {
       const { group } = context.req.valid('param');
       const { ack, limit, owner } = context.req.valid('query');
-      const scope = ownerAsked(context.get('caller'), owner);
+      const scope = groupOwnerAsked(context.get('caller'), owner);
       const given = { ...(ack === undefined ? {} : { ack }), ...(limit === undefined ? {} : { limit }) };
       const { records, cursor, inProgress } = manager.results(group, { ...scope, ...given });
       const result = records.map((record: SettledRecord) => toWire(record));

@@ -421,6 +421,21 @@ describe('owners', () => {
     expect((await operator.get('/groups/g/results?owner=ann')).body.result).toHaveLength(1);
   });
 
+  test('a group is the caller’s own, an operator’s too, where no owner is named', async () => {
+    const { ann, operator } = await start();
+    await ann.post('/tasks?wait=true', { ...echo, group: 'g' });
+    expect((await operator.get('/groups/g/results')).body.result).toEqual([]);
+    const { body } = await operator.post('/tasks?wait=true', { ...echo, group: 'g' });
+    expect((await operator.get('/groups/g/results')).body.result).toEqual([body.result]);
+  });
+
+  test('a group of tasks without an owner is there where nobody has to say who they are', async () => {
+    const { url, manager } = await startApi({ allowUnauthenticated: true });
+    await (await manager.submit('fault', { input: { action: 'echo' }, group: 'g' })).settled();
+    const answer = await (await DocumentedCalls.open(url)).get('/groups/g/results');
+    expect(answer.body.result).toHaveLength(1);
+  });
+
   test('only operators may name another owner, pause and resume', async () => {
     const { bob, operator, manager } = await start();
     for (const path of ['/tasks', '/tasks/stats', '/threads', '/groups/g/results']) {
