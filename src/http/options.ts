@@ -38,7 +38,7 @@ export interface TaskApiOptions<TypeName extends string = string> {
   rateLimit?: {
     /** Integer >= 1. */
     requests: number;
-    /** Milliseconds > 0. */
+    /** Milliseconds > 0, 24 days at the most. */
     perMs: number;
   };
   /** How many requests of an owner may be held open: event streams, and submissions that wait. Integer >= 1. @default 256 */
@@ -167,14 +167,22 @@ function checkRateLimit(limit: TaskApiOptions['rateLimit']): ResolvedApiOptions[
   onlyKeys('rateLimit', limit, ['requests', 'perMs']);
   return {
     requests: integer('rateLimit.requests', limit.requests, 1),
-    perMs: positive('rateLimit.perMs', limit.perMs),
+    perMs: timerMs('rateLimit.perMs', limit.perMs),
   };
 }
 
-function positive(name: string, value: unknown, fallback?: number): number {
+function positive(name: string, value: unknown, fallback: number): number {
   const given = value ?? fallback;
   if (typeof given === 'number' && given > 0 && given < Infinity) return given;
   throw invalidArgument(name, 'milliseconds > 0', value);
+}
+
+/** What a timer can wait: with more, the library that counts would forget at once what it has counted. */
+const MAX_TIMER_MS = 24 * 24 * 3_600_000;
+
+function timerMs(name: string, value: unknown): number {
+  if (typeof value === 'number' && value > 0 && value <= MAX_TIMER_MS) return value;
+  throw invalidArgument(name, `milliseconds > 0 and <= ${MAX_TIMER_MS}`, value);
 }
 
 function warnOf(error: unknown): void {

@@ -23,6 +23,7 @@ test.each<[string, object]>([
   ['`maxHeldPerOwner` to be an integer >= 1', { maxHeldPerOwner: 1.5 }],
   ['`rateLimit.requests` to be an integer >= 1', { rateLimit: { requests: 0, perMs: 1 } }],
   ['`rateLimit.perMs` to be milliseconds > 0', { rateLimit: { requests: 1, perMs: 0 } }],
+  ['`rateLimit.perMs` to be milliseconds > 0 and <= ', { rateLimit: { requests: 1, perMs: 2 ** 31 } }],
   ['`rateLimit` to have only', { rateLimit: { points: 1 } }],
   ['`events` to have only', { events: { heartbeat: 1 } }],
   ['`events.heartbeatMs` to be milliseconds > 0', { events: { heartbeatMs: 0 } }],
