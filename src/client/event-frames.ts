@@ -40,14 +40,20 @@ export async function* framesOf(body: ReadableStream<Uint8Array>, options: Frame
     onError: ({ type }) => (tooLarge ||= type === 'max-buffer-size-exceeded'),
     maxBufferSize: MAX_FRAME_CHARACTERS,
   });
-  for (;;) {
-    const { done, value } = await readInTime(reader, options);
-    if (done) return;
-    parser.feed(decoder.decode(value, { stream: true }));
-    const complete = frames;
-    frames = [];
-    yield* complete;
-    if (tooLarge) throw new TaskClientError('BAD_ANSWER', `An event has more than ${MAX_FRAME_CHARACTERS} characters`);
+  try {
+    for (;;) {
+      const { done, value } = await readInTime(reader, options);
+      if (done) return;
+      parser.feed(decoder.decode(value, { stream: true }));
+      const complete = frames;
+      frames = [];
+      yield* complete;
+      if (tooLarge)
+        throw new TaskClientError('BAD_ANSWER', `An event has more than ${MAX_FRAME_CHARACTERS} characters`);
+    }
+  } finally {
+    // A `fetch` of the user's may answer without a connection, and then there is none to break off.
+    reader.cancel().catch(() => {});
   }
 }
 

@@ -7,6 +7,8 @@ import {
   type WireEvent,
   createTaskClient,
 } from 'treadle/client';
+import { createTaskApi } from 'treadle/http';
+import { taskMetrics } from 'treadle/metrics';
 import { describe, expect, it } from 'vitest';
 import { throwDice } from '../crash/dice.js';
 import { type ApiServer, KEYS, startApiServer } from '../http/live-server.js';
@@ -276,5 +278,25 @@ describe('a server that comes back on its port', () => {
     await handle.settled();
     await startApiServer({ tasks: first.tasks, port: first.port });
     await expect(waiting).rejects.toMatchObject({ code: 'NOT_FOUND', status: 404 });
+  });
+});
+
+describe('a client of an API in the same process', () => {
+  it('lets go of a stream that it leaves, though there is no connection', async () => {
+    const tasks = createTestManager();
+    const metrics = taskMetrics(tasks);
+    const api = createTaskApi(tasks, { metrics, allowUnauthenticated: true });
+    const client = createTaskClient({
+      url: 'http://localhost',
+      fetch: async (url, init) => api.fetch(new Request(url, init)),
+    });
+    const openStreams = async (): Promise<unknown> => /^treadle_event_streams (\d+)$/m.exec(await metrics.text())?.[1];
+    for await (const { event } of client.events()) {
+      expect([event, await openStreams()]).toEqual(['ready', '1']);
+      break;
+    }
+    expect(await openStreams()).toBe('0');
+    api.close();
+    metrics.close();
   });
 });
