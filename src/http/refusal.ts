@@ -66,11 +66,17 @@ export function refusalOf(error: unknown): Refusal | null {
   if (!(error instanceof TreadleError)) return null;
   const code = CODES[error.code];
   if (code === undefined) return null;
-  const facts = toJson(error.details ?? {});
-  const details: { [key: string]: JsonValue } = { ...(facts as Refusal['details']) };
+  const facts = Object.entries(toJson(error.details ?? {}) as Refusal['details']);
+  const details: { [key: string]: JsonValue } = Object.fromEntries(
+    facts.map(([key, value]) => [snakeCase(key), value]),
+  );
   if (error.taskId !== null) details['task_id'] = error.taskId;
   const busy = code === 'RESOURCE_EXHAUSTED' || code === 'UNAVAILABLE';
   return new Refusal(code, error.message, { details, ...(busy ? { retryAfterSeconds: RETRY_AFTER_SECONDS } : {}) });
+}
+
+function snakeCase(key: string): string {
+  return key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /** There is no such task, or it is another owner's: the two can't be told apart. */

@@ -24,6 +24,7 @@ function speakable(_: string, value: unknown): unknown {
     return [...value.keys()].every((key) => typeof key === 'string') ? Object.fromEntries(value) : [...value];
   }
   if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) return Array.from(new Uint8Array(value));
+  if (value instanceof DataView) return Array.from(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
   if (ArrayBuffer.isView(value)) return Array.from(value as Uint8Array);
   return value;
 }

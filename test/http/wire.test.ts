@@ -15,6 +15,7 @@ describe('toJson', () => {
       { vector: [0.5, 2], bytes: [1, 2] },
     ],
     ['memory', new Uint8Array([7, 8]).buffer, [7, 8]],
+    ['views of memory', new DataView(new Uint8Array([6, 7, 8]).buffer, 1), [7, 8]],
     ['sets', new Set([1, new Set(['a'])]), [1, ['a']]],
     ['maps by text', new Map([['a', new Map([['b', 1]])]]), { a: { b: 1 } }],
     ['maps by anything', new Map([[1, 'a']]), [[1, 'a']]],
@@ -51,6 +52,11 @@ describe('refusalOf', () => {
   ])('%s', (code, wire, status) => {
     const refusal = refusalOf(new TreadleError(code, 'a message', { taskId: 'id' }));
     expect([refusal?.code ?? null, refusal?.status ?? null]).toEqual([wire, status]);
+  });
+
+  test('facts have the names of the wire', () => {
+    const error = new TreadleError('QUEUE_FULL', 'a message', { details: { maxPendingPerOwner: 3 } });
+    expect(refusalOf(error)?.details).toEqual({ max_pending_per_owner: 3 });
   });
 
   test('a secret in a message does not go out', async () => {
