@@ -21,7 +21,7 @@ const REFUSALS = {
 type RefusalStatus = keyof typeof REFUSALS;
 
 /** Every request may be answered with these. */
-const ALWAYS: readonly RefusalStatus[] = [401, 403, 429, 500];
+const ALWAYS: readonly RefusalStatus[] = [401, 403, 429, 500, 503];
 
 /** An answer in the envelope. */
 export function answer(description: string, result: z.ZodType, beside: z.ZodRawShape = {}): Answers[number] {

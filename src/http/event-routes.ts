@@ -43,7 +43,7 @@ export function addEventRoutes(app: ApiApp, { manager, options, held, events }: 
           200: { description: 'Server-sent events.', content: STREAM },
           204: { description: 'With `Last-Event-ID`: the reader has seen the end of the task.' },
         },
-        [404, 503],
+        [404],
       ),
     }),
     (context) => {
@@ -64,7 +64,7 @@ export function addEventRoutes(app: ApiApp, { manager, options, held, events }: 
       description: `Begins with \`ready\`: who lists the tasks after it misses nothing. ${NAMES} List the tasks again then.`,
       operationId: 'followTasks',
       request: { query: eventsQuerySchema, headers: lastEventIdSchema },
-      responses: answers({ 200: { description: 'Server-sent events.', content: STREAM } }, [400, 503]),
+      responses: answers({ 200: { description: 'Server-sent events.', content: STREAM } }, [400]),
     }),
     (context) => {
       const { owner, group, task_type: type } = context.req.valid('query');

@@ -89,7 +89,7 @@ export function addSystemRoutes(app: ApiApp, { manager, options }: ApiContext): 
         tags: ['operations'],
         summary: word === 'pause' ? 'Let no further work begin' : 'Go on',
         operationId: word,
-        responses: answers({ 200: answer('The counts.', statsSchema) }),
+        responses: answers({ 200: answer('The counts.', statsSchema) }, [413]),
       }),
       (context) => {
         refuseUnlessOperator(context.get('caller'));

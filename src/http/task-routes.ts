@@ -42,7 +42,7 @@ export function addTaskRoutes(app: ApiApp, { manager, options, held }: ApiContex
       },
       responses: answers(
         { 202: accepted, 200: answer('With `wait=true`: the task, settled.', recordSchema) },
-        [400, 409, 413, 415, 503],
+        [400, 409, 413, 415],
       ),
     }),
     async (context) => {
@@ -72,7 +72,7 @@ export function addTaskRoutes(app: ApiApp, { manager, options, held }: ApiContex
         description: `The body is the input of \`${type}\`.`,
         operationId: `submit_${type}`,
         request: { body: { content: { 'application/json': { schema: z.record(z.string(), z.any()) } } } },
-        responses: answers({ 202: accepted }, [400, 409, 413, 415, 503]),
+        responses: answers({ 202: accepted }, [400, 409, 413, 415]),
       }),
       async (context) => {
         const input = aliasBody(context.req.valid('json'));
@@ -141,7 +141,7 @@ export function addTaskRoutes(app: ApiApp, { manager, options, held }: ApiContex
         summary: 'Ask a task to stop',
         operationId: method === 'post' ? 'cancelTask' : 'deleteTask',
         request: { params: taskParamsSchema },
-        responses: answers({ 200: recordAnswer }, [404, 412]),
+        responses: answers({ 200: recordAnswer }, [404, 412, 413]),
       }),
       (context) => {
         const { task_id: id } = context.req.valid('param');
@@ -171,7 +171,7 @@ export function addTaskRoutes(app: ApiApp, { manager, options, held }: ApiContex
       summary: 'Run a failed task again, as a new one',
       operationId: 'rerunTask',
       request: { params: taskParamsSchema, body: { content: { 'application/json': { schema: rerunSchema } } } },
-      responses: answers({ 202: accepted }, [400, 404, 409, 412, 413, 415, 503]),
+      responses: answers({ 202: accepted }, [400, 404, 409, 412, 413, 415]),
     }),
     async (context) => {
       const { task_id: id } = context.req.valid('param');

@@ -80,8 +80,11 @@ describe('treadle serve', () => {
       expect(await answer.json()).toMatchObject({ status: 'error', error: { code: 'INVALID_ARGUMENT' } });
     }
     const answer = await fetch(`${url}/api/v1/openapi.json`);
-    const { paths } = (await answer.json()) as { paths: Record<string, { get: { operationId: string } }> };
+    const { paths } = (await answer.json()) as {
+      paths: Record<string, { get: { operationId: string; responses: object } }>;
+    };
     expect(paths['/api/v1/search']?.get.operationId).toBe('search');
+    expect(paths['/api/v1/search']?.get.responses).toHaveProperty('400');
     expect((await fetch(`${url}/api/v1/search`, { method: 'POST' })).status).toBe(405);
   });
 

@@ -6,7 +6,6 @@ import {
   type ChunkEvent,
   type ChunkStartEvent,
   type TaskDiagnostic,
-  type TaskEvents,
   type TaskRecord,
   TaskManager,
   taskModule,

@@ -602,12 +602,16 @@ test('every answer says that it is not to be stored, nor taken for something els
   }
 });
 
-/** Calls every route, as it stands in the document. */
-async function everyRoute(calls: DocumentedCalls): Promise<[route: string, status: number, code: string][]> {
+/** Calls every route, as it stands in the document; with a body, those that may have one. */
+async function everyRoute(
+  calls: DocumentedCalls,
+  sent?: string,
+): Promise<[route: string, status: number, code: string][]> {
   const answers: [string, number, string][] = [];
   for (const [path, methods] of Object.entries(calls.document.paths)) {
     for (const method of Object.keys(methods)) {
-      const { status, body } = await calls.call(method.toUpperCase(), path.replace('/api/v1', ''));
+      if (sent !== undefined && method === 'get') continue;
+      const { status, body } = await calls.call(method.toUpperCase(), path.replace('/api/v1', ''), sent);
       answers.push([`${method} ${path}`, status, body.error.code]);
     }
   }
@@ -627,6 +631,21 @@ describe('every route', () => {
     const calls = await DocumentedCalls.open(url);
     for (const [route, ...answer] of await everyRoute(calls.as({ via: '1.1 proxy' }))) {
       expect([route, ...answer]).toEqual([route, 403, 'PERMISSION_DENIED']);
+    }
+  });
+
+  test('is refused with 503 once the API is closed', async () => {
+    const { ann, api } = await start();
+    api.close();
+    for (const [route, ...answer] of await everyRoute(ann)) {
+      expect([route, ...answer]).toEqual([route, 503, 'UNAVAILABLE']);
+    }
+  });
+
+  test('that may have a body is refused with 413 where that is too large', async () => {
+    const { ann } = await start({ maxBodyBytes: 10 });
+    for (const [route, ...answer] of await everyRoute(ann, '"0123456789"')) {
+      expect([route, ...answer]).toEqual([route, 413, 'INVALID_ARGUMENT']);
     }
   });
 

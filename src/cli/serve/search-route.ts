@@ -48,7 +48,7 @@ export function addSearchRoute(app: ApiApp, base: string, store: Store): void {
       summary: 'Find memories of a user, best first',
       operationId: 'search',
       request: { query: querySchema },
-      responses: answers({ 200: answer('What was found.', z.array(hitSchema)) }, [412]),
+      responses: answers({ 200: answer('What was found.', z.array(hitSchema)) }, [400, 412]),
     }),
     async (context) => {
       const { q, user_id: userId, namespace, mode = 'text', limit = 10 } = context.req.valid('query');
