@@ -24,7 +24,7 @@ export async function readmeProject(): Promise<{ readonly folder: string; dispos
   const folder = await mkdtemp(join(tmpdir(), 'treadle-readme-'));
   await mkdir(join(folder, 'node_modules', '@hono'), { recursive: true });
   await symlink(root, join(folder, 'node_modules', 'treadle'), 'dir');
-  for (const name of ['better-sqlite3', 'croner', '@hono/node-server']) {
+  for (const name of ['better-sqlite3', 'croner', '@hono/node-server', 'eventsource-parser']) {
     await symlink(join(root, 'node_modules', name), join(folder, 'node_modules', name), 'dir');
   }
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
