@@ -419,7 +419,7 @@ describe('every operating command', () => {
       })();
     });
     behind.listen(0, '127.0.0.1');
-    await once(ahead, 'listening');
+    await once(behind, 'listening');
     onTestFinished(() => void behind.close());
     const url = `http://127.0.0.1:${(behind.address() as AddressInfo).port}`;
     const there = cells((await command(['ps', '--url', url, '--key', KEYS.ops])).out);

@@ -24,7 +24,7 @@ function operatedTypes(): ReturnType<typeof testTypes> {
     items: taskType(taskModule<typeof items>(builtTask('items')), {
       keepInput: 'failed',
       onItemError: 'skip',
-      chunk: { max: 2 },
+      chunk: { max: 1 },
     }),
     steps: taskType(taskModule<typeof steps>(builtTask('steps'))),
   };
