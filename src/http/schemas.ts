@@ -136,7 +136,9 @@ export const filterSchema: z.ZodObject<{ [Key in keyof Required<WireFilter>]: z.
     resource_id: name.optional(),
     group: name.optional(),
     owner: ownerQuery(),
-    limit: limit.optional().openapi({ description: 'How many records at most. Default 50.' }),
+    limit: limit
+      .optional()
+      .openapi({ description: 'How many records at most: a page of large ones has fewer. Default 50.' }),
     cursor: text.optional().openapi({ description: '`next_cursor` of an earlier page.' }),
   });
 
@@ -146,7 +148,9 @@ export const resultsQuerySchema: z.ZodObject<{
   owner: z.ZodType<string | undefined>;
 }> = z.strictObject({
   ack: text.optional().openapi({ description: 'Forgets the results up to this `cursor` of an earlier answer.' }),
-  limit: limit.optional().openapi({ description: 'How many records at most. Default 200.' }),
+  limit: limit
+    .optional()
+    .openapi({ description: 'How many records at most: a page of large ones has fewer. Default 200.' }),
   owner: name
     .optional()
     .openapi({ description: 'Whose group, the caller’s own by default; operators may name another owner.' }),

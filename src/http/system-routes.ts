@@ -1,9 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import type { SettledRecord } from '../engine/task-record.js';
 import { answer, answers } from './answers.js';
 import type { ApiApp, ApiContext } from './api-context.js';
 import type { Caller } from './caller.js';
 import { groupOwnerAsked, ownerAsked } from './owner-asked.js';
+import { recordPage } from './record-page.js';
 import { Refusal } from './refusal.js';
 import {
   groupParamsSchema,
@@ -13,7 +13,6 @@ import {
   statsSchema,
   threadSchema,
 } from './schemas.js';
-import { toWire } from './wire-record.js';
 import { toWireStats, toWireThread } from './wire-stats.js';
 
 /** What concerns no single task: counts, threads, groups, pausing, metrics. */
@@ -74,9 +73,11 @@ export function addSystemRoutes(app: ApiApp, { manager, options }: ApiContext): 
       const { group } = context.req.valid('param');
       const { ack, limit, owner } = context.req.valid('query');
       const scope = groupOwnerAsked(context.get('caller'), owner);
-      const given = { ...(ack === undefined ? {} : { ack }), ...(limit === undefined ? {} : { limit }) };
-      const { records, cursor, inProgress } = manager.results(group, { ...scope, ...given });
-      const result = records.map((record: SettledRecord) => toWire(record));
+      const acknowledged = ack === undefined ? {} : { ack };
+      const { result, cursor, inProgress } = recordPage(
+        (size) => manager.results(group, { ...scope, ...acknowledged, ...size }),
+        limit,
+      );
       return Response.json({ status: 'ok', result, cursor, in_progress: inProgress });
     },
   );

@@ -7,6 +7,7 @@ import { answer, answers } from './answers.js';
 import type { ApiApp, ApiContext } from './api-context.js';
 import { type Caller, scopeOf } from './caller.js';
 import { ownerAsked } from './owner-asked.js';
+import { recordPage } from './record-page.js';
 import { Refusal, invalid, taskNotFound } from './refusal.js';
 import {
   acceptedSchema,
@@ -104,10 +105,11 @@ export function addTaskRoutes(app: ApiApp, { manager, options, held }: ApiContex
         cursor,
         owner,
       } = context.req.valid('query');
-      const given = { type, status, resourceId, group, limit, cursor };
+      const given = { type, status, resourceId, group, cursor };
       const filter = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-      const { records, nextCursor } = manager.list({ ...filter, ...ownerAsked(context.get('caller'), owner) });
-      return Response.json({ status: 'ok', result: records.map(toWire), next_cursor: nextCursor });
+      const scope = ownerAsked(context.get('caller'), owner);
+      const { result, nextCursor } = recordPage((size) => manager.list({ ...filter, ...scope, ...size }), limit);
+      return Response.json({ status: 'ok', result, next_cursor: nextCursor });
     },
   );
 

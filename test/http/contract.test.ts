@@ -390,6 +390,49 @@ describe('GET /groups/{group}/results', () => {
   });
 });
 
+describe('a page of large records', () => {
+  const value = Float32Array.from({ length: 16_000 }, (_, at) => Math.fround(Math.sin(at)));
+
+  /** Ten tasks of Ann's, with results of 300 KB each as JSON. */
+  async function largeOnes({ manager }: ApiServer): Promise<string[]> {
+    const input = { action: 'echo', value } as const;
+    const submit = () => manager.submit('fault', { input, owner: 'ann', group: 'g' });
+    const tasks = [await submit()];
+    while (tasks.length < 10) tasks.push(await submit());
+    for (const task of tasks) await task.settled();
+    return tasks.map(({ id }) => id);
+  }
+
+  test('has fewer of them, and none is left out of the list', async () => {
+    const server = await start();
+    const ids = await largeOnes(server);
+    const listed: string[] = [];
+    let [pages, query] = [0, ''];
+    for (let next: string | null = ''; next !== null; query = `?cursor=${next}`) {
+      const { body } = await server.ann.get(`/tasks${query}`);
+      for (const { task_id: id } of body.result) listed.push(id);
+      expect(JSON.stringify(body).length).toBeLessThan(2 * 2 ** 20);
+      pages++;
+      next = body.next_cursor;
+    }
+    expect(pages).toBeGreaterThan(1);
+    expect(listed).toEqual(ids.toReversed());
+  });
+
+  test('has fewer results of a group, and acknowledges no others', async () => {
+    const server = await start();
+    const ids = await largeOnes(server);
+    const taken: string[] = [];
+    let page = await server.ann.get('/groups/g/results');
+    while (page.body.result.length > 0) {
+      expect(page.body.result.length).toBeLessThan(10);
+      for (const { task_id: id } of page.body.result) taken.push(id);
+      page = await server.ann.get(`/groups/g/results?ack=${page.body.cursor}`);
+    }
+    expect(taken.toSorted()).toEqual(ids.toSorted());
+  });
+});
+
 describe('owners', () => {
   test('another owner’s task is 404 on every route that names one', async () => {
     const server = await start();
