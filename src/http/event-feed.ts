@@ -4,7 +4,7 @@ import { type TaskRecord, isTerminal } from '../engine/task-record.js';
 import type { AnyTaskManager } from './api-context.js';
 import { type EventEntry, EventLog, frameOf } from './event-log.js';
 import { type Opening, hasEnd, openingAt, openingOfAll, openingOfTask } from './event-opening.js';
-import { EventStream } from './event-stream.js';
+import { type Burst, EventStream } from './event-stream.js';
 import { type EventFilter, type EventSubject, subjectOf } from './event-subject.js';
 import type { ResolvedApiOptions, StreamCounts } from './options.js';
 import { Refusal } from './refusal.js';
@@ -46,8 +46,8 @@ export class EventFeed implements StreamCounts {
   #unsubscribeProgress: () => void = () => {};
   /** The newest event when the last reader left. */
   #leftAt = 0;
-  /** What was added since the event loop turned. */
-  #burstBytes = 0;
+  /** What was added since the event loop turned; null where nothing was. */
+  #burst: Burst | null = null;
   #dropped = 0;
   #closed = false;
 
@@ -207,9 +207,10 @@ export class EventFeed implements StreamCounts {
     const log = this.#log;
     if (log === null) return;
     const entry = append(log);
-    if (this.#burstBytes === 0) setImmediate(() => (this.#burstBytes = 0)).unref();
-    this.#burstBytes += entry.frame.byteLength;
-    for (const stream of this.#streams) if (!stream.onEntry(entry, this.#burstBytes)) this.#dropped++;
+    if (this.#burst === null) setImmediate(() => (this.#burst = null)).unref();
+    const burst = (this.#burst ??= { bytes: 0 });
+    burst.bytes += entry.frame.byteLength;
+    for (const stream of this.#streams) if (!stream.onEntry(entry, burst)) this.#dropped++;
     if (this.#streams.size === 0 && log.first > this.#leftAt + 1) this.#rest();
   }
 }

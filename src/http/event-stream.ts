@@ -10,6 +10,11 @@ export interface StreamSource {
   readonly progress: ProgressBoard;
 }
 
+/** What was added to the log in one turn of the event loop, so far: no reader can have taken any of it. */
+export interface Burst {
+  bytes: number;
+}
+
 export interface StreamOptions {
   readonly filter: EventFilter;
   /** How far it may be behind: bytes of what was added while it had something to take, without what came all at once. */
@@ -39,6 +44,9 @@ export class EventStream {
   /** What was added up to here came before it, or faster than anybody could have taken it: the reader is not to blame. */
   #excusedTo = 0;
   #behindBytes = 0;
+  /** What came all at once and was not held against it last, and whether it has taken anything since. */
+  #excusedBurst: Burst | null = null;
+  #took = true;
   #progressSeen: number;
   /** Progress may be told up to this version. */
   #progressTurn = 0;
@@ -70,7 +78,7 @@ export class EventStream {
    * An event was added to the log, so many bytes of them since the event loop turned. False where the reader was dropped
    * because it is too far behind.
    */
-  onEntry({ n, subject, frame }: EventEntry, burstBytes: number): boolean {
+  onEntry({ n, subject, frame }: EventEntry, burst: Burst): boolean {
     const { maxBehindBytes } = this.#options;
     if (!this.#sees(subject)) {
       // Its place must not grow old by what is not for it.
@@ -80,10 +88,12 @@ export class EventStream {
       this.#wake();
     } else if (this.#behindBytes <= maxBehindBytes) {
       this.#behindBytes += frame.byteLength;
-    } else if (burstBytes > maxBehindBytes) {
-      // The quickest reader would be as far behind.
+    } else if (burst.bytes > maxBehindBytes && (this.#took || burst === this.#excusedBurst)) {
+      // The quickest reader would be as far behind; one that has taken nothing since the last one is not quick.
       this.#excusedTo = n;
       this.#behindBytes = 0;
+      this.#excusedBurst = burst;
+      this.#took = false;
     } else {
       this.drop();
       return false;
@@ -142,6 +152,7 @@ export class EventStream {
   #take(): Piece {
     const { log } = this.#source;
     const piece = new Piece();
+    this.#took = true;
     if (this.#place < this.#lastPlace && this.#place + 1 < log.first) this.#open(this.#options.reopen());
     if (this.#opening !== null) piece.add(this.#opening);
     this.#opening = null;
