@@ -160,6 +160,7 @@ export class TaskClient<Types extends { readonly [Name in keyof Types]: AnyTaskT
    * broke; leaving the loop closes it, and aborting the signal ends the loop.
    */
   async *events(options: EventsOptions = {}): AsyncGenerator<WireEvent, void, undefined> {
+    onlyKeys('events options', options, ['type', 'group', 'owner', 'lastEventId', 'signal']);
     const { type, group, owner, lastEventId, signal } = options;
     const query = { task_type: type, group, owner };
     const request = { path: '/events', query, resumes: true, lastEventId, signal };
@@ -170,17 +171,23 @@ export class TaskClient<Types extends { readonly [Name in keyof Types]: AnyTaskT
   }
 
   /** Counts of tasks, in all and by type. */
-  async stats({ owner, signal }: ScopedCallOptions = {}): Promise<WireStats> {
+  async stats(options: ScopedCallOptions = {}): Promise<WireStats> {
+    onlyKeys('stats options', options, ['owner', 'signal']);
+    const { owner, signal } = options;
     return this.#result('/tasks/stats', { query: { owner }, signal });
   }
 
   /** What each thread works on. */
-  async threads({ owner, signal }: ScopedCallOptions = {}): Promise<readonly WireThread[]> {
+  async threads(options: ScopedCallOptions = {}): Promise<readonly WireThread[]> {
+    onlyKeys('threads options', options, ['owner', 'signal']);
+    const { owner, signal } = options;
     return this.#result('/threads', { query: { owner }, signal });
   }
 
   /** Settled tasks of a group, until they are acknowledged. */
-  async results(group: string, { ack, limit, owner, signal }: ResultsOptions = {}): Promise<ClientGroupPage> {
+  async results(group: string, options: ResultsOptions = {}): Promise<ClientGroupPage> {
+    onlyKeys('results options', options, ['ack', 'limit', 'owner', 'signal']);
+    const { ack, limit, owner, signal } = options;
     const answer = await this.#connection.json<
       WireOk<ClientSettledRecord[]> & { cursor: string | null; in_progress: number }
     >(`/groups/${pathPart('group', group)}/results`, { query: { ack, limit, owner }, signal });

@@ -253,6 +253,6 @@ function readCursor(cursor: unknown): number {
   if (cursor === undefined) return Infinity;
   const order =
     typeof cursor === 'string' && /^[0-9a-z]{1,11}$/.test(cursor) ? Number.parseInt(cursor, 36) : Number.NaN;
-  if (Number.isNaN(order)) throw invalidArgument('cursor', 'a `nextCursor` of an earlier page', cursor);
+  if (Number.isNaN(order)) throw invalidArgument('cursor', 'where an earlier page ended', cursor);
   return order;
 }

@@ -78,7 +78,8 @@ export function apiKeys(keys: Readonly<Record<string, string | Identity>>): Auth
   };
 }
 
-const MIN_KEY_LENGTH = 16;
+/** What is shorter may be guessed. */
+export const MIN_KEY_LENGTH = 16;
 
 function digestOf(secret: string): Buffer {
   return createHash('sha256').update(secret).digest();

@@ -21,7 +21,10 @@ import { refusalOfIssues } from './validation.js';
 export interface TaskApi {
   /** Answers a request whose path begins with the base path; all others get 404. Needs no `this`. */
   readonly fetch: (request: Request, bindings?: unknown) => Response | Promise<Response>;
-  /** Ends all event streams, and answers from then on with 503. The manager goes on. */
+  /**
+   * Ends all event streams, and answers from then on with 503. The manager goes on, and who waits for a task (`wait=true`)
+   * is answered when it has settled: close the manager first.
+   */
   close(): void;
 }
 

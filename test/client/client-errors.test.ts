@@ -222,6 +222,10 @@ describe('a call', () => {
       () => client.submit('work', { resource_id: 'a' } as object),
       () => client.submit('work', null as unknown as object),
       () => client.list({ task_type: 'work' } as object),
+      () => client.stats({ owners: 'ann' } as object),
+      () => client.threads({ owners: 'ann' } as object),
+      () => client.results('g', { cursor: 'x' } as object),
+      () => client.events({ task_type: 'work' } as object).next(),
       () => client.wait('a', { timeoutMs: 0 }),
       () => client.wait('a', { timeoutMs: NaN }),
     ];

@@ -1,12 +1,11 @@
 import { lookup } from 'node:dns/promises';
 import { type Authenticate, apiKeys } from '../../http/index.js';
+import { MIN_KEY_LENGTH } from '../../http/caller.js';
 import { isLoopbackAddress } from '../../http/loopback.js';
 import { CommandError, EXIT } from '../command-error.js';
 
 /** Who may use the server. */
 export type Access = { readonly authenticate: Authenticate } | { readonly allowUnauthenticated: boolean };
-
-const MIN_KEY_LENGTH = 16;
 
 /**
  * What was said about who may use a server that listens on `host`. With a key its bearer is an operator; without one the

@@ -29,6 +29,9 @@ export interface ServeOptions {
 
 const BASE_PATH = '/api/v1';
 
+/** Texts to embed come in one body. */
+const MAX_BODY_BYTES = 16 * 2 ** 20;
+
 /**
  * Serves the API over a store and its four tasks until a signal ends it.
  *
@@ -51,6 +54,7 @@ export async function serve(options: ServeOptions, output: Output): Promise<numb
     metrics,
     types: Object.keys(types) as (keyof typeof types)[],
     basePath: BASE_PATH,
+    maxBodyBytes: MAX_BODY_BYTES,
     extend: (app) => {
       addSearchRoute(app, BASE_PATH, store);
       // Where Prometheus looks by itself. All callers of this server are operators.
