@@ -1,9 +1,13 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { getRequestListener } from '@hono/node-server';
+import { HonoRequest } from 'hono/request';
 import { createTaskApi } from 'treadle/http';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { readBody } from '../../dist/http/body.js';
 import { createTestManager } from '../support/test-manager.js';
 
 const BODY = JSON.stringify({ task_type: 'fault', input: { action: 'echo', value: 'ü' } });
@@ -33,6 +37,27 @@ describe("with the platform's own Request and Response", () => {
   );
 });
 
+it('a body in chunks of a byte takes no more memory than it has', async () => {
+  let waiting = 0;
+  const pieces = 200_000;
+  const bytes = new Uint8Array(pieces).fill(32);
+  let heapUsed = 0;
+  const body = new ReadableStream<Uint8Array>({
+    pull: (controller) => {
+      // A piece each, as an HTTP parser makes them of chunks.
+      if (waiting < pieces) return controller.enqueue(bytes.slice(waiting, ++waiting));
+      heapUsed = usedAfterGarbage();
+      controller.close();
+    },
+  });
+  const request = new Request('http://localhost/tasks', { method: 'POST', body, duplex: 'half' });
+  const before = usedAfterGarbage();
+  const held = new HonoRequest(request);
+  await readBody(held, pieces);
+  expect(heapUsed - before).toBeLessThan(10 * pieces);
+  expect(await held.text()).toBe(' '.repeat(pieces));
+});
+
 it.each(['content-length: 100', 'transfer-encoding: chunked'])(
   'a client that goes away in the middle of a body (%s) is no fault of the server',
   async (header) => {
@@ -49,7 +74,11 @@ it.each(['content-length: 100', 'transfer-encoding: chunked'])(
 );
 
 /** The API on a server whose adapter leaves the global `Request` as it is. `answered` is the status of the first answer. */
-async function start(): Promise<{ url: string; errors: unknown[]; answered: Promise<number> }> {
+async function start(): Promise<{
+  url: string;
+  errors: unknown[];
+  answered: Promise<number>;
+}> {
   const errors: unknown[] = [];
   const api = createTaskApi(createTestManager(), {
     types: ['fault'],
@@ -87,4 +116,12 @@ function streamOf(text: string, bytes: number): ReadableStream<Uint8Array> {
       else controller.enqueue(all.subarray(at, (at += bytes)));
     },
   });
+}
+
+/** Bytes in use once all garbage is gone. */
+function usedAfterGarbage(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
