@@ -4,7 +4,7 @@ import { TreadleError, invalidArgument, onlyKeys } from './errors.js';
 import { type Items, checkItems } from './item-source.js';
 import { MAX_KEY_LENGTH, MAX_META_BYTES, duration } from './options.js';
 import type { SettledHook } from './hooks.js';
-import { checkPriority } from './task-record.js';
+import { boundText, checkPriority } from './task-record.js';
 import {
   type ItemOf,
   type ItemsOf,
@@ -156,7 +156,7 @@ export async function checkInput(type: string, schema: StandardSchemaV1, input: 
   if (result.issues === undefined) return checkCloneable(result.value);
   const said = result.issues.slice(0, 5).map(({ message, path = [] }) => {
     const at = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
-    return at === '' ? message : `${at}: ${message}`;
+    return boundText(at === '' ? message : `${at}: ${message}`);
   });
   throw new TreadleError('INVALID_ARGUMENT', `The input of "${type}" is not valid: ${said.join('; ')}`, {
     details: { issues: said },

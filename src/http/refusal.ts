@@ -1,5 +1,6 @@
 import { TreadleError, type TreadleErrorCode } from '../engine/errors.js';
 import { redact } from '../engine/redact.js';
+import { boundText } from '../engine/task-record.js';
 import { HTTP_STATUS, type WireErrorCode, type WireRefusal } from './wire-answer.js';
 import { type JsonValue, toJson } from './wire-json.js';
 
@@ -72,7 +73,10 @@ export function refusalOf(error: unknown): Refusal | null {
   );
   if (error.taskId !== null) details['task_id'] = error.taskId;
   const busy = code === 'RESOURCE_EXHAUSTED' || code === 'UNAVAILABLE';
-  return new Refusal(code, error.message, { details, ...(busy ? { retryAfterSeconds: RETRY_AFTER_SECONDS } : {}) });
+  return new Refusal(code, boundText(error.message), {
+    details,
+    ...(busy ? { retryAfterSeconds: RETRY_AFTER_SECONDS } : {}),
+  });
 }
 
 function snakeCase(key: string): string {

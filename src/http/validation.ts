@@ -1,5 +1,5 @@
 import { describeValue } from '../engine/errors.js';
-import { redact } from '../engine/redact.js';
+import { boundText } from '../engine/task-record.js';
 import { type Refusal, invalid } from './refusal.js';
 
 /** What is wrong with one part of a request, as a schema says it. */
@@ -13,10 +13,10 @@ const MAX_ISSUES = 5;
 /** The refusal of a request that does not fit its schema: where, what was expected, what came. */
 export function refusalOfIssues(issues: readonly Issue[], place: string, given: unknown): Refusal {
   const said = issues.slice(0, MAX_ISSUES).map(({ message, path }) => {
-    if (path.length === 0) return `\`${place}\`: ${redact(message)}`;
+    if (path.length === 0) return boundText(`\`${place}\`: ${message}`);
     // Most messages say what came.
     const got = message.includes('received') ? '' : `, got ${describeValue(valueAt(given, path))}`;
-    return `\`${path.map(String).join('.')}\`: ${redact(`${message}${got}`)}`;
+    return boundText(`\`${path.map(String).join('.')}\`: ${message}${got}`);
   });
   return invalid(said.join('; '), { issues: said });
 }

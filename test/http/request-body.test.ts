@@ -58,6 +58,18 @@ it('a body in chunks of a byte takes no more memory than it has', async () => {
   expect(await held.text()).toBe(' '.repeat(pieces));
 });
 
+it('what does not fit is told in few words, however long it is', async () => {
+  const { url } = await start({ maxBodyBytes: 2 ** 20 });
+  for (const key of ['a://b:', 'password=', 'x']) {
+    const keys = JSON.stringify({ task_type: 'fault', [key.repeat(900_000 / key.length)]: 1 });
+    const refused = await post(url, keys);
+    expect(refused.status).toBe(400);
+    expect((await refused.text()).length).toBeLessThan(2_000);
+  }
+  const many = Object.fromEntries(Array.from({ length: 50_000 }, (_, at) => [`key ${at}`, at]));
+  expect((await (await post(url, JSON.stringify(many))).text()).length).toBeLessThan(5_000);
+});
+
 it.each(['content-length: 100', 'transfer-encoding: chunked'])(
   'a client that goes away in the middle of a body (%s) is no fault of the server',
   async (header) => {
@@ -74,7 +86,7 @@ it.each(['content-length: 100', 'transfer-encoding: chunked'])(
 );
 
 /** The API on a server whose adapter leaves the global `Request` as it is. `answered` is the status of the first answer. */
-async function start(): Promise<{
+async function start({ maxBodyBytes = MAX_BODY_BYTES } = {}): Promise<{
   url: string;
   errors: unknown[];
   answered: Promise<number>;
@@ -82,7 +94,7 @@ async function start(): Promise<{
   const errors: unknown[] = [];
   const api = createTaskApi(createTestManager(), {
     types: ['fault'],
-    maxBodyBytes: MAX_BODY_BYTES,
+    maxBodyBytes,
     onError: (error) => void errors.push(error),
   });
   let tell: (status: number) => void;
