@@ -32,6 +32,23 @@ describe('toJson', () => {
     expect(toJson(self)).toBeUndefined();
   });
 
+  test('nor what would be far more than it is, because it has one thing in many places', () => {
+    let twice: unknown = 'a few words';
+    for (let at = 0; at < 20; at++) twice = [twice, twice];
+    expect(toJson(twice)).toBeUndefined();
+    const text = ['x'.repeat(1_000)];
+    expect(toJson(Array.from({ length: 300 }, () => text))).toBeUndefined();
+  });
+
+  test('all that a result may be is said', () => {
+    expect(toJson(new Uint8Array(65_536))).toHaveLength(65_536);
+    expect(toJson('\u0001'.repeat(65_536))).toHaveLength(65_536);
+    expect(toJson(Array.from({ length: 7_000 }, () => new Date(0)))).toHaveLength(7_000);
+    expect(
+      Object.keys(toJson(new Map(Array.from({ length: 4_000 }, (_, at) => [`key ${at}`, at]))) as object),
+    ).toHaveLength(4_000);
+  });
+
   test('nor what is nested too deeply', () => {
     let deep: unknown = 1;
     for (let at = 0; at < 100_000; at++) deep = [deep];
