@@ -89,12 +89,17 @@ export function bytesUpTo(value: unknown, limit: number): number {
   function spend(at: unknown): boolean {
     left -= ENTRY_BYTES;
     if (typeof at === 'string') left -= at.length;
+    else if (typeof at === 'bigint') left -= bytesOf(at, left);
     else if (typeof at === 'object' && at !== null && !seen.has(at)) {
       seen.add(at);
       // A view brings its whole buffer along.
       if (ArrayBuffer.isView(at)) spend(at.buffer);
       else if (types.isAnyArrayBuffer(at)) left -= at.byteLength;
-      else if (types.isMap(at)) {
+      else if (types.isRegExp(at)) left -= at.source.length;
+      else if (types.isNativeError(at)) {
+        // What a message takes along of an error; none of it is enumerable.
+        for (const part of [at.name, at.message, at.stack, at.cause]) if (spend(part)) return true;
+      } else if (types.isMap(at)) {
         for (const [key, entry] of at) if (spend(key) || spend(entry)) return true;
       } else if (types.isSet(at)) {
         for (const entry of at) if (spend(entry)) return true;
@@ -115,4 +120,12 @@ export function bytesUpTo(value: unknown, limit: number): number {
   } catch {
     return Infinity;
   }
+}
+
+/** How many bytes a number has; more than `limit` where that is more. */
+function bytesOf(value: bigint, limit: number): number {
+  let bytes = 8;
+  // Taking the low part of a number is cheap, however long it is.
+  while (bytes <= limit && BigInt.asIntN(8 * bytes, value) !== value) bytes *= 2;
+  return bytes;
 }

@@ -66,6 +66,17 @@ describe('the size of a value', () => {
     expect(exceedsBytes(new Set(many.map((empty) => [empty])), 1_000)).toBe(true);
   });
 
+  it.each<[string, unknown]>([
+    ['a long number', 2n ** 80_000n],
+    ['a long number below zero', -(2n ** 80_000n)],
+    ['what an error says', new Error('x'.repeat(10_000))],
+    ['the cause of an error', new Error('outer', { cause: new Error('x'.repeat(10_000)) })],
+    ['a long expression', new RegExp('x'.repeat(10_000))],
+  ])('counts %s', (_, value) => {
+    expect(exceedsBytes([value], 5_000)).toBe(true);
+    expect(exceedsBytes([value], 50_000)).toBe(false);
+  });
+
   it('is over the limit where it can not be told', () => {
     const throwing = {
       get a(): number {
