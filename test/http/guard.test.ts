@@ -39,6 +39,8 @@ describe('without authenticate', () => {
       { ...local, 'x-forwarded-for': '10.0.0.1' },
       { ...local, forwarded: 'for=10.0.0.1' },
       { ...local, via: '1.1 proxy' },
+      { ...local, 'x-forwarded-proto': 'https' },
+      { ...local, 'cf-connecting-ip': '10.0.0.1' },
     ]) {
       expect([headers, await statusOf(port, headers)]).toEqual([headers, 403]);
     }
