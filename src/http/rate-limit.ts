@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { Refusal } from './refusal.js';
 import type { ResolvedApiOptions } from './options.js';
@@ -21,4 +22,15 @@ export class RateLimit {
       });
     }
   }
+}
+
+/** What an address counts as: of IPv6 its network, since whoever has one address there has all 2^64 of it. */
+export function networkOf(address: string): string {
+  if (!isIPv6(address) || address.includes('.')) return address;
+  const [before = '', after] = address.split('::');
+  const groups = before === '' ? [] : before.split(':');
+  // What is left out in the middle is zeros.
+  const missing = after === undefined ? 0 : 8 - groups.length - (after === '' ? 0 : after.split(':').length);
+  const all = [...groups, ...Array.from({ length: missing }, () => '0'), ...(after ?? '').split(':')];
+  return `${all.slice(0, 4).join(':')}::`;
 }

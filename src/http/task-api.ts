@@ -11,7 +11,7 @@ import { addEventRoutes } from './event-routes.js';
 import { HeldRequests } from './held-requests.js';
 import { type NodeBindings, whyRemote } from './loopback.js';
 import { type ResolvedApiOptions, type TaskApiOptions, resolveApiOptions } from './options.js';
-import { RateLimit } from './rate-limit.js';
+import { RateLimit, networkOf } from './rate-limit.js';
 import { Refusal, invalid, refusalOf, wrongMethod } from './refusal.js';
 import { addSystemRoutes } from './system-routes.js';
 import { addTaskRoutes } from './task-routes.js';
@@ -138,7 +138,7 @@ async function callerOfRequest(
     const caller = await identify(authenticate, request);
     if (caller !== null) return caller;
     // Guessing keys has a limit too.
-    await rateLimit?.count(`address:${bindings?.incoming?.socket?.remoteAddress ?? ''}`);
+    await rateLimit?.count(`address:${networkOf(bindings?.incoming?.socket?.remoteAddress ?? '')}`);
     throw new Refusal('UNAUTHENTICATED', 'Expected a key that is known');
   }
   const why = allowUnauthenticated ? null : whyRemote(request, bindings);

@@ -83,6 +83,29 @@ describe('without authenticate', () => {
   });
 });
 
+test.each([
+  [
+    ['2001:db8:1:2::1', '2001:db8:1:2:a::', '2001:db8:1:2:3:4:5:6'],
+    ['2001:db8:1:3::1', '::1', '::ffff:10.0.0.1'],
+  ],
+  [
+    ['::1', '::2'],
+    ['2001::', '10.0.0.1'],
+  ],
+  [['10.0.0.1'], ['10.0.0.2', '::ffff:10.0.0.1']],
+  [['::ffff:10.0.0.1'], ['::ffff:10.0.0.2', '::1']],
+])('strangers from %j have one limit, and %j have others', async (same, others) => {
+  const api = createTaskApi(createTestManager(), {
+    authenticate: () => null,
+    rateLimit: { requests: same.length, perMs: 60_000 },
+  });
+  const statusFor = async (remoteAddress: string): Promise<number> =>
+    (await api.fetch(new Request('http://localhost/api/v1/tasks'), { incoming: { socket: { remoteAddress } } })).status;
+  for (const address of same) expect([address, await statusFor(address)]).toEqual([address, 401]);
+  for (const address of same) expect([address, await statusFor(address)]).toEqual([address, 429]);
+  for (const address of others) expect([address, await statusFor(address)]).toEqual([address, 401]);
+});
+
 describe('apiKeys', () => {
   test('knows an identity by its key alone', async () => {
     const authenticate = apiKeys({
