@@ -133,6 +133,9 @@ describe('treadle serve', () => {
     const refused = await treadle(args);
     expect(refused).toMatchObject({ code: 2, out: '' });
     expect(refused.errors).toMatch(/^treadle: Others can reach 0\.0\.0\.0: give a key .*--allow-unauthenticated.*\n$/);
+    // What a variable gives that is not set; a server would listen on every address.
+    const nameless = await treadle([...args.slice(0, -1), '']);
+    expect(nameless).toMatchObject({ code: 2, errors: expect.stringContaining('Others can reach') as string });
     expect(existsSync(join(folder, 'm.db'))).toBe(false);
     for (const more of [['--api-key', KEY], ['--allow-unauthenticated']]) {
       const server = new Command([...args, ...more]);

@@ -35,7 +35,7 @@ export async function accessOf(
   }
   if (!allowUnauthenticated && !(await isLoopback(host))) {
     throw new CommandError(
-      `Others can reach ${host}: give a key (TREADLE_API_KEY or --api-key), or --allow-unauthenticated if something in front keeps them out`,
+      `Others can reach ${host === '' ? 'all addresses of this machine' : host}: give a key (TREADLE_API_KEY or --api-key), or --allow-unauthenticated if something in front keeps them out`,
       EXIT.usage,
     );
   }
@@ -45,7 +45,8 @@ export async function accessOf(
 async function isLoopback(host: string): Promise<boolean> {
   try {
     const addresses = await lookup(host, { all: true });
-    return addresses.every(({ address }) => isLoopbackAddress(address));
+    // An empty name has no address, and a server that is given one listens on all of this machine.
+    return addresses.length > 0 && addresses.every(({ address }) => isLoopbackAddress(address));
   } catch (error) {
     throw new CommandError(`There is no host ${host}: ${(error as Error).message}`);
   }
