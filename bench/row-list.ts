@@ -1,4 +1,5 @@
 import type { Row } from './runner/row.js';
+import { apiLoadRow } from './rows/api-load.js';
 import { cancelLatency } from './rows/cancel-latency.js';
 import { coldStart } from './rows/cold-start.js';
 import { embedCorpus } from './rows/embed-corpus.js';
@@ -36,4 +37,5 @@ export const ROWS: readonly Row[] = [
   returnedVectors,
   millionMemories,
   pendingTasks,
+  apiLoadRow,
 ];

@@ -3,6 +3,7 @@
  * its time counts from when it was due: a server that stands still can't slow the questions down and so hide that it does.
  */
 import { Agent, get } from 'node:http';
+import { answerQuestions } from '../runner/answering.js';
 import { integerHash } from '../tasks/integer-hash.js';
 import { type LoadOrder, type LoadReport, askedPath } from './load-protocol.js';
 
@@ -47,5 +48,5 @@ function ask(port: number, number: number, end: (right: boolean) => void): void 
   request.on('error', () => end(false));
 }
 
-process.on('message', (order: LoadOrder) => void load(order).then((report) => process.send?.(report)));
-process.on('disconnect', () => process.exit());
+export const loadAnswers = { load };
+answerQuestions(loadAnswers);
