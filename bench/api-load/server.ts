@@ -79,7 +79,6 @@ export const serverAnswers = {
   },
 
   work: (): void => background.begin(),
-  rest: (): Promise<void> => background.end(),
 
   /** Looks after itself from now on, for so long. */
   watch: (durationMs: number): void => {

@@ -1,11 +1,13 @@
 import { collectGarbage } from '../runner/garbage.js';
-import { mainThreadCpuMs } from '../runner/main-thread-cpu.js';
+import { mainThreadCpuMs, mainThreadWaitMs } from '../runner/main-thread-cpu.js';
 import type { BusyManager } from './server.js';
 
 /** What the server's process holds, after a collection. */
 export interface MemorySample {
   readonly seconds: number;
+  /** Of JavaScript, with its buffers; without the threads. */
   readonly heapBytes: number;
+  /** Of the whole process, with the threads. */
   readonly rssBytes: number;
 }
 
@@ -16,6 +18,8 @@ export interface Watched {
   readonly threadsBusy: number;
   /** How much of a core the main thread took: 0 to 1. */
   readonly mainThread: number;
+  /** How much of the time it had something to do and no core for it: 0 to 1, null where that can't be known. */
+  readonly waiting: number | null;
   /** The most tasks that waited for their first or next try. */
   readonly mostPending: number;
 }
@@ -30,6 +34,7 @@ export class Watch {
   readonly #memory: MemorySample[] = [];
   readonly #startedMs = performance.now();
   readonly #startedCpuMs = mainThreadCpuMs();
+  readonly #startedWaitMs = mainThreadWaitMs();
   readonly #timers: NodeJS.Timeout[];
   #looks = 0;
   #busy = 0;
@@ -46,10 +51,13 @@ export class Watch {
 
   end(): Watched {
     for (const timer of this.#timers) clearTimeout(timer);
-    const mainThread = (mainThreadCpuMs() - this.#startedCpuMs) / (performance.now() - this.#startedMs);
+    const ms = performance.now() - this.#startedMs;
+    const mainThread = (mainThreadCpuMs() - this.#startedCpuMs) / ms;
+    const waitMs = mainThreadWaitMs();
+    const waiting = waitMs === null ? null : (waitMs - (this.#startedWaitMs ?? 0)) / ms;
     this.#weigh();
     const threadsBusy = this.#busy / Math.max(1, this.#looks);
-    return { memory: this.#memory, threadsBusy, mainThread, mostPending: this.#mostPending };
+    return { memory: this.#memory, threadsBusy, mainThread, waiting, mostPending: this.#mostPending };
   }
 
   #look(): void {
@@ -61,8 +69,8 @@ export class Watch {
 
   #weigh(): void {
     collectGarbage();
-    const { heapUsed, rss } = process.memoryUsage();
+    const { heapUsed, external, rss } = process.memoryUsage();
     const seconds = (performance.now() - this.#startedMs) / 1_000;
-    this.#memory.push({ seconds, heapBytes: heapUsed, rssBytes: rss });
+    this.#memory.push({ seconds, heapBytes: heapUsed + external, rssBytes: rss });
   }
 }

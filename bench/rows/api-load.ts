@@ -1,6 +1,6 @@
 import { FEED_READERS, HISTORY, REPLAY_BYTES, REQUESTS_A_SECOND, TASK_READERS } from '../api-load/sizes.js';
 import { ROUTES, type Route } from '../api-load/request-mix.js';
-import type { MemorySample } from '../api-load/watch.js';
+import type { MemorySample, Watched } from '../api-load/watch.js';
 import type { Chart, Series } from '../runner/chart.js';
 import { quantileFigure } from '../runner/figures.js';
 import type { Effort, Figure, Goal, Measured, Row } from '../runner/row.js';
@@ -35,7 +35,7 @@ with its 95 % confidence interval. The spread of a percentile is that of six blo
 };
 
 async function run({ quick }: Effort): Promise<Measured> {
-  const [alone, together] = quick ? [2, 5] : [30, 60];
+  const [alone, together] = quick ? [1, 4] : [30, 60];
   const load = await apiLoad({ alone, together });
   const { idle, busy, streams, streamed } = load;
   return {
@@ -66,9 +66,7 @@ async function run({ quick }: Effort): Promise<Measured> {
       onceFigure('connections that readers broke', 'times', streamed.breaks),
       onceFigure('readers dropped for being too slow', 'times', streamed.dropped),
       onceFigure('readers told that their place is lost', 'times', streamed.resets),
-      ...[idle, busy, streams].map(({ server }, at) =>
-        onceFigure(`main thread, ${NAMES[at]}`, '% of a core', server.mainThread * 100),
-      ),
+      ...[idle, busy, streams].flatMap(({ server }, at) => mainThreadFigures(NAMES[at] as string, server)),
       onceFigure(`threads with work, ${NAMES[2]}`, '%', streams.server.threadsBusy * 100),
     ],
     charts: [latencyChart(load), memoryChart(streams.server.memory)],
@@ -103,10 +101,19 @@ function onceFigure(name: string, unit: string, value: number, goal: Goal | null
   return { name, unit, value, spread: null, goal, count: 1, samples: [value] };
 }
 
+/** With how long it waited where that is known: on a machine with other work, latencies are those of that. */
+function mainThreadFigures(name: string, { mainThread, waiting }: Watched): Figure[] {
+  const figures = [onceFigure(`main thread, ${name}`, '% of a core', mainThread * 100)];
+  if (waiting !== null) {
+    figures.push(onceFigure(`main thread waiting for a core, ${name}`, '% of the time', waiting * 100));
+  }
+  return figures;
+}
+
 function memoryFigures({ server: { memory } }: Phase): Figure[] {
   const half = memory.slice(Math.floor(memory.length / 2));
   const kinds: [name: string, bytes: (sample: MemorySample) => number][] = [
-    ['heap after a collection', ({ heapBytes }) => heapBytes],
+    ['heap and buffers after a collection', ({ heapBytes }) => heapBytes],
     ['resident memory', ({ rssBytes }) => rssBytes],
   ];
   return kinds.flatMap(([name, bytes]) => {
@@ -166,7 +173,7 @@ function memoryChart(memory: readonly MemorySample[]): Chart {
     yName: 'MB',
     series: [
       { name: 'resident memory', points: line(({ rssBytes }) => rssBytes) },
-      { name: 'heap after a collection', points: line(({ heapBytes }) => heapBytes) },
+      { name: 'heap and buffers after a collection', points: line(({ heapBytes }) => heapBytes) },
     ],
   };
 }

@@ -10,6 +10,15 @@ export const MAIN_THREAD_CPU: 'CPU time' | 'event-loop utilization' =
  */
 export function mainThreadCpuMs(): number {
   if (MAIN_THREAD_CPU === 'event-loop utilization') return performance.eventLoopUtilization().active;
-  // The main thread has the id of the process; the first number is nanoseconds on a core.
-  return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
+  return scheduledMs(0);
+}
+
+/** Milliseconds that it had something to do so far, and no core to do it on; null where that can't be known. */
+export function mainThreadWaitMs(): number | null {
+  return MAIN_THREAD_CPU === 'event-loop utilization' ? null : scheduledMs(1);
+}
+
+/** The main thread has the id of the process. Its numbers are nanoseconds: on a core, waiting for one. */
+function scheduledMs(at: 0 | 1): number {
+  return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[at]) / 1e6;
 }
