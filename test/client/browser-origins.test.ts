@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { listen } from '../http/api-server.js';
-import { startApiServer } from '../http/live-server.js';
+import { listen, startApiServer } from '../http/live-server.js';
 import {
   BROKEN,
   clientIn,

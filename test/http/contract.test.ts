@@ -5,22 +5,26 @@ import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../dist/engine/clock.js';
 import { deferred } from '../../dist/engine/deferred.js';
 import { Gate } from '../tasks/gate.js';
-import { closedAtEnd, builtTask } from '../support/test-manager.js';
-import { ANN_KEY, type ApiServer, BOB_KEY, OPERATOR_KEY, listen, startApi, withKey } from './api-server.js';
+import { closedAtEnd, builtTask, createTestManager } from '../support/test-manager.js';
+import { type ApiServer, type ApiServerOptions, KEYS, listen, startApiServer, withKey } from './live-server.js';
 import { DocumentedCalls } from './documented-calls.js';
 
 const echo = { task_type: 'fault', input: { action: 'echo', value: { a: [1, 'b'] } } };
 
 async function start(
-  ...args: Parameters<typeof startApi>
-): Promise<ApiServer & { ann: DocumentedCalls; bob: DocumentedCalls; operator: DocumentedCalls }> {
-  const server = await startApi(...args);
-  const ann = await DocumentedCalls.open(server.url, withKey(ANN_KEY));
-  return { ...server, ann, bob: ann.as(withKey(BOB_KEY)), operator: ann.as(withKey(OPERATOR_KEY)) };
+  api: NonNullable<ApiServerOptions['api']> = {},
+  managerOptions: Parameters<typeof createTestManager>[0] = {},
+): Promise<
+  ApiServer & { manager: ApiServer['tasks']; ann: DocumentedCalls; ben: DocumentedCalls; operator: DocumentedCalls }
+> {
+  const keys = api.allowUnauthenticated === undefined;
+  const server = await startApiServer({ api, keys, tasks: createTestManager(managerOptions) });
+  const ann = await DocumentedCalls.open(server.url, withKey(KEYS.ann));
+  return { ...server, manager: server.tasks, ann, ben: ann.as(withKey(KEYS.ben)), operator: ann.as(withKey(KEYS.ops)) };
 }
 
 /** A task of Ann's that is running until the gate opens. */
-async function running({ manager }: ApiServer, more: object = {}) {
+async function running({ tasks: manager }: ApiServer, more: object = {}) {
   const gate = new Gate();
   const task = await manager.submit('fault', { input: { action: 'listen', gate: gate.buffer }, owner: 'ann', ...more });
   await gate.arrived();
@@ -80,7 +84,7 @@ describe('POST /tasks', () => {
     expect(refused.body.error).toMatchObject({ code: 'CONFLICT', details: { task_id: task.id } });
     const joined = await server.ann.post('/tasks', { ...echo, resource_id: 'r', on_duplicate: 'join' });
     expect(joined.body.result.task_id).toBe(task.id);
-    expect((await server.bob.post('/tasks', { ...echo, resource_id: 'r' })).status).toBe(202);
+    expect((await server.ben.post('/tasks', { ...echo, resource_id: 'r' })).status).toBe(202);
   });
 
   test('refuses with 429 and Retry-After when the queue is full', async () => {
@@ -111,7 +115,7 @@ describe('POST /tasks', () => {
     ['no task_type', {}],
     ['a task_type that is no string', { task_type: 7 }],
     ['an unknown task_type', { task_type: 'nothing' }],
-    ['an unknown key', { ...echo, owner: 'bob' }],
+    ['an unknown key', { ...echo, owner: 'ben' }],
     ['a priority out of range', { ...echo, priority: 6 }],
     ['an empty resource_id', { ...echo, resource_id: '' }],
     ['a long group', { ...echo, group: 'g'.repeat(257) }],
@@ -355,8 +359,8 @@ test('GET /threads tells what each thread works on', async () => {
   expect(body.result).toContainEqual(
     expect.objectContaining({ state: 'busy', task_id: task.id, task_type: 'fault', overdue: false, packed: 1 }),
   );
-  const { body: bobs } = await server.bob.get('/threads');
-  expect(bobs.result).toContainEqual(expect.objectContaining({ state: 'busy', task_id: null, task_type: null }));
+  const { body: bens } = await server.ben.get('/threads');
+  expect(bens.result).toContainEqual(expect.objectContaining({ state: 'busy', task_id: null, task_type: null }));
 });
 
 describe('GET /groups/{group}/results', () => {
@@ -394,7 +398,7 @@ describe('a page of large records', () => {
   const value = Float32Array.from({ length: 16_000 }, (_, at) => Math.fround(Math.sin(at)));
 
   /** Ten tasks of Ann's, with results of 300 KB each as JSON. */
-  async function largeOnes({ manager }: ApiServer): Promise<string[]> {
+  async function largeOnes({ tasks: manager }: ApiServer): Promise<string[]> {
     const input = { action: 'echo', value } as const;
     const submit = () => manager.submit('fault', { input, owner: 'ann', group: 'g' });
     const tasks = [await submit()];
@@ -442,7 +446,7 @@ describe('owners', () => {
     for (const [path, methods] of named) {
       for (const method of Object.keys(methods)) {
         const at = path.replace('/api/v1', '').replace('{task_id}', task.id);
-        const { status, body } = await server.bob.call(method.toUpperCase(), at);
+        const { status, body } = await server.ben.call(method.toUpperCase(), at);
         expect([path, method, status]).toEqual([path, method, 404]);
         expect(body.error.message).toBe('Task not found or expired');
       }
@@ -453,14 +457,14 @@ describe('owners', () => {
   test('lists, counts and groups are one’s own', async () => {
     const server = await start();
     await server.ann.post('/tasks?wait=true', { ...echo, group: 'g' });
-    const { bob, ann, operator } = server;
-    expect((await bob.get('/tasks')).body.result).toEqual([]);
-    expect((await bob.get('/tasks/stats')).body.result).toMatchObject({ total_tasks: 0, types: {} });
-    expect((await bob.get('/groups/g/results')).body).toMatchObject({ result: [], in_progress: 0 });
+    const { ben, ann, operator } = server;
+    expect((await ben.get('/tasks')).body.result).toEqual([]);
+    expect((await ben.get('/tasks/stats')).body.result).toMatchObject({ total_tasks: 0, types: {} });
+    expect((await ben.get('/groups/g/results')).body).toMatchObject({ result: [], in_progress: 0 });
     expect((await ann.get('/tasks')).body.result).toHaveLength(1);
     expect((await ann.get('/tasks/stats')).body.result.total_tasks).toBe(1);
     expect((await operator.get('/tasks')).body.result).toHaveLength(1);
-    expect((await operator.get('/tasks?owner=bob')).body.result).toEqual([]);
+    expect((await operator.get('/tasks?owner=ben')).body.result).toEqual([]);
     expect((await operator.get('/groups/g/results?owner=ann')).body.result).toHaveLength(1);
   });
 
@@ -473,23 +477,23 @@ describe('owners', () => {
   });
 
   test('a group of tasks without an owner is there where nobody has to say who they are', async () => {
-    const { url, manager } = await startApi({ allowUnauthenticated: true });
+    const { url, tasks: manager } = await startApiServer({ keys: false, api: { allowUnauthenticated: true } });
     await (await manager.submit('fault', { input: { action: 'echo' }, group: 'g' })).settled();
     const answer = await (await DocumentedCalls.open(url)).get('/groups/g/results');
     expect(answer.body.result).toHaveLength(1);
   });
 
   test('only operators may name another owner, pause and resume', async () => {
-    const { bob, operator, manager } = await start();
+    const { ben, operator, manager } = await start();
     for (const path of ['/tasks', '/tasks/stats', '/threads', '/groups/g/results']) {
-      expect((await bob.get(`${path}?owner=ann`)).status).toBe(403);
-      expect((await bob.get(`${path}?owner=bob`)).status).toBe(200);
-      expect((await bob.get(`${path}?owners=bob`)).status).toBe(400);
+      expect((await ben.get(`${path}?owner=ann`)).status).toBe(403);
+      expect((await ben.get(`${path}?owner=ben`)).status).toBe(200);
+      expect((await ben.get(`${path}?owners=ben`)).status).toBe(400);
     }
-    expect((await bob.post('/pause')).status).toBe(403);
+    expect((await ben.post('/pause')).status).toBe(403);
     expect(manager.stats().paused).toBe(false);
     expect((await operator.post('/pause')).body.result.paused).toBe(true);
-    expect((await bob.post('/resume')).status).toBe(403);
+    expect((await ben.post('/resume')).status).toBe(403);
     expect((await operator.post('/resume')).body.result.paused).toBe(false);
   });
 
@@ -519,19 +523,19 @@ describe('owners', () => {
 
   test('a key counts as X-API-Key too', async () => {
     const { ann } = await start();
-    expect((await ann.as({ 'x-api-key': ANN_KEY }).get('/tasks')).status).toBe(200);
+    expect((await ann.as({ 'x-api-key': KEYS.ann }).get('/tasks')).status).toBe(200);
   });
 });
 
 describe('limits', () => {
   test('an owner’s rate is limited, and another’s is not touched by it', async () => {
-    const { ann, bob } = await start({ rateLimit: { requests: 5, perMs: 60_000 } });
+    const { ann, ben } = await start({ rateLimit: { requests: 5, perMs: 60_000 } });
     // One was for the document.
     for (let at = 0; at < 4; at++) expect((await ann.get('/tasks')).status).toBe(200);
     const { status, body, headers } = await ann.get('/tasks');
     expect([status, body.error.code]).toEqual([429, 'RESOURCE_EXHAUSTED']);
     expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
-    expect((await bob.get('/tasks')).status).toBe(200);
+    expect((await ben.get('/tasks')).status).toBe(200);
   });
 
   test('guessing keys is limited too', async () => {
@@ -543,7 +547,7 @@ describe('limits', () => {
   });
 
   test('an owner may hold only so many requests open, and gets back what is let go of', async () => {
-    const { ann, bob, manager, url } = await start({ maxHeldPerOwner: 1 });
+    const { ann, ben, manager, url } = await start({ maxHeldPerOwner: 1 });
     manager.pause();
     const hold = () => {
       const { promise: submitted, resolve } = deferred<void>();
@@ -551,7 +555,7 @@ describe('limits', () => {
       const abort = new AbortController();
       const answered = fetch(`${url}/tasks?wait=true`, {
         method: 'POST',
-        headers: { ...withKey(ANN_KEY), 'content-type': 'application/json' },
+        headers: { ...withKey(KEYS.ann), 'content-type': 'application/json' },
         body: JSON.stringify(echo),
         signal: abort.signal,
       });
@@ -562,7 +566,7 @@ describe('limits', () => {
     const refused = await ann.post('/tasks?wait=true', echo);
     expect([refused.status, refused.body.error.details]).toEqual([429, { max_held: 1 }]);
     expect((await ann.get('/tasks')).status).toBe(200);
-    expect((await bob.get('/tasks')).status).toBe(200);
+    expect((await ben.get('/tasks')).status).toBe(200);
 
     first.abort.abort();
     await expect(first.answered).rejects.toThrow();

@@ -2,7 +2,8 @@ import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { connect } from 'node:net';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ANN_KEY, type ApiServer, BOB_KEY, OPERATOR_KEY, startApi, withKey } from './api-server.js';
+import { type ApiServer, KEYS, startApiServer, withKey } from './live-server.js';
+import { createTestManager } from '../support/test-manager.js';
 import { type Schema, fitting, unfitting } from './schema-values.js';
 
 const REQUESTS = 8_000;
@@ -11,8 +12,8 @@ const AT_ONCE = 8;
 const SEED = Number(process.env['TREADLE_SEED'] ?? 20_261);
 
 /** What no answer may ever have in it. */
-const BOBS_SECRET = 'bobs-secret-result';
-const SECRETS = [ANN_KEY, BOB_KEY, OPERATOR_KEY, 'hunter2secret', 'node_modules', 'at async', '.ts:', '.js:'];
+const BENS_SECRET = 'bens-secret-result';
+const SECRETS = [KEYS.ann, KEYS.ben, KEYS.ops, 'hunter2secret', 'node_modules', 'at async', '.ts:', '.js:'];
 
 interface Operation {
   readonly parameters?: readonly { readonly name: string; readonly in: string; readonly schema: Schema }[];
@@ -114,9 +115,9 @@ function shots(document: OpenApi, ids: readonly string[]): fc.Arbitrary<Shot> {
   );
   // Nobody pauses: what waits would not end.
   const callers = fc.constantFrom(
-    withKey(ANN_KEY),
-    withKey(ANN_KEY),
-    withKey(ANN_KEY),
+    withKey(KEYS.ann),
+    withKey(KEYS.ann),
+    withKey(KEYS.ann),
     { 'x-api-key': 'key-of-nobody-00000' },
     {},
   );
@@ -190,7 +191,7 @@ const rawShots: fc.Arbitrary<Uint8Array> = fc.oneof(
       ),
       headers: fc.subarray([
         'Host: 127.0.0.1',
-        `Authorization: Bearer ${ANN_KEY}`,
+        `Authorization: Bearer ${KEYS.ann}`,
         'Content-Type: application/json',
         'Content-Length: 5',
         'Content-Length: -1',
@@ -220,22 +221,22 @@ test(
   '10,000 hostile requests: no 500, no crash, no secret in any answer',
   async () => {
     const errors: unknown[] = [];
-    const server = await startApi(
+    const server = await startApiServer({
+      tasks: createTestManager({ queue: { max: 50 }, history: { max: 200 } }),
       // Only this type is over soon, whatever it is given.
-      { types: ['fault'], maxBodyBytes: 20_000, maxHeldPerOwner: 64, onError: (error) => errors.push(error) },
-      { queue: { max: 50 }, history: { max: 200 } },
-    );
+      api: { types: ['fault'], maxBodyBytes: 20_000, maxHeldPerOwner: 64, onError: (error) => errors.push(error) },
+    });
     const ids = await tasksToFind(server);
     const { port } = new URL(server.url);
     const document = (await (
-      await fetch(`${server.url}/openapi.json`, { headers: withKey(ANN_KEY) })
+      await fetch(`${server.url}/openapi.json`, { headers: withKey(KEYS.ann) })
     ).json()) as OpenApi;
     const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
     const statuses = new Map<number, number>();
 
     const check = (what: unknown, status: number, text: string): void => {
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
-      const found = [...SECRETS, BOBS_SECRET].filter((secret) => text.includes(secret));
+      const found = [...SECRETS, BENS_SECRET].filter((secret) => text.includes(secret));
       if (status < 500 && found.length === 0) return;
       expect.fail(
         `seed ${SEED}: ${status}, with ${JSON.stringify(found)}, to ${JSON.stringify(what)}: ${text.slice(0, 500)}`,
@@ -262,7 +263,7 @@ test(
       expect([status, statuses.get(status) ?? 0]).not.toEqual([status, 0]);
     const after = await fetch(`${server.url}/tasks?wait=true`, {
       method: 'POST',
-      headers: { ...withKey(BOB_KEY), 'content-type': 'application/json' },
+      headers: { ...withKey(KEYS.ben), 'content-type': 'application/json' },
       body: JSON.stringify({ task_type: 'fault', input: { action: 'echo', value: [42] } }),
     });
     expect(((await after.json()) as { result: { result: unknown } }).result.result).toEqual([42]);
@@ -271,17 +272,17 @@ test(
 );
 
 /** Ids of tasks of both, whose records have secrets that must not go out. */
-async function tasksToFind({ manager }: ApiServer): Promise<string[]> {
-  const bobs = await manager.submit('fault', {
-    input: { action: 'echo', value: BOBS_SECRET },
-    owner: 'bob',
+async function tasksToFind({ tasks: manager }: ApiServer): Promise<string[]> {
+  const bens = await manager.submit('fault', {
+    input: { action: 'echo', value: BENS_SECRET },
+    owner: 'ben',
     resourceId: 'r',
-    meta: { note: BOBS_SECRET },
+    meta: { note: BENS_SECRET },
   });
   const anns = await manager.submit('fault', { input: { action: 'echo', value: 1 }, owner: 'ann', group: 'g' });
   const failed = await manager.submit('items', { items: [{ throw: 'password=hunter2secret' }], owner: 'ann' });
-  for (const task of [bobs, anns, failed]) await task.settled();
-  return [bobs.id, anns.id, failed.id];
+  for (const task of [bens, anns, failed]) await task.settled();
+  return [bens.id, anns.id, failed.id];
 }
 
 /** A connection may have been closed by an earlier answer, which was to a request that could not be read. */

@@ -4,7 +4,7 @@ import { TreadleError } from 'treadle';
 import { apiKeys, createTaskApi } from 'treadle/http';
 import { describe, expect, test } from 'vitest';
 import { createTestManager } from '../support/test-manager.js';
-import { ANN_KEY, listen, startApi, withKey } from './api-server.js';
+import { KEYS, listen, startApiServer, withKey } from './live-server.js';
 
 /** The status of a request whose headers are just these. */
 function statusOf(port: number, headers: Record<string, string>, path = '/api/v1/tasks'): Promise<number> {
@@ -109,14 +109,14 @@ test.each([
 describe('apiKeys', () => {
   test('knows an identity by its key alone', async () => {
     const authenticate = apiKeys({
-      [ANN_KEY]: 'ann',
+      [KEYS.ann]: 'ann',
       'key-of-the-operator-01': { owner: 'op', operator: true },
     });
     const who = (headers: Record<string, string>) => authenticate(new Request('http://localhost', { headers }));
-    expect(await who(withKey(ANN_KEY))).toEqual({ owner: 'ann' });
-    expect(await who({ authorization: `bearer  ${ANN_KEY}` })).toEqual({ owner: 'ann' });
+    expect(await who(withKey(KEYS.ann))).toEqual({ owner: 'ann' });
+    expect(await who({ authorization: `bearer  ${KEYS.ann}` })).toEqual({ owner: 'ann' });
     expect(await who({ 'x-api-key': 'key-of-the-operator-01' })).toEqual({ owner: 'op', operator: true });
-    for (const wrong of ['', ANN_KEY.slice(1), `${ANN_KEY}x`, ANN_KEY.toUpperCase(), '__proto__', 'constructor']) {
+    for (const wrong of ['', KEYS.ann.slice(1), `${KEYS.ann}x`, KEYS.ann.toUpperCase(), '__proto__', 'constructor']) {
       expect(await who({ 'x-api-key': wrong })).toBeNull();
     }
     expect(await who({})).toBeNull();
@@ -125,9 +125,9 @@ describe('apiKeys', () => {
   test.each([
     ['a short key', { short: 'ann' }],
     ['no keys', {}],
-    ['no owner', { [ANN_KEY]: '' }],
-    ['an unknown property', { [ANN_KEY]: { owner: 'ann', admin: true } }],
-    ['an operator that is no boolean', { [ANN_KEY]: { owner: 'ann', operator: 'yes' } }],
+    ['no owner', { [KEYS.ann]: '' }],
+    ['an unknown property', { [KEYS.ann]: { owner: 'ann', admin: true } }],
+    ['an operator that is no boolean', { [KEYS.ann]: { owner: 'ann', operator: 'yes' } }],
     ['nothing', null],
   ])('refuses %s, and never repeats a key', (_, keys) => {
     let thrown: unknown;
@@ -138,7 +138,7 @@ describe('apiKeys', () => {
     }
     expect(thrown).toBeInstanceOf(TreadleError);
     expect((thrown as TreadleError).code).toBe('INVALID_ARGUMENT');
-    expect((thrown as TreadleError).message).not.toContain(ANN_KEY);
+    expect((thrown as TreadleError).message).not.toContain(KEYS.ann);
   });
 });
 
@@ -151,7 +151,9 @@ describe('a slip of authenticate shows nothing to anybody', () => {
     ['a string', 'ann'],
   ])('%s', async (_, identity) => {
     const errors: unknown[] = [];
-    const { url } = await startApi({ authenticate: () => identity as never, onError: (error) => errors.push(error) });
+    const { url } = await startApiServer({
+      api: { authenticate: () => identity as never, onError: (error) => errors.push(error) },
+    });
     const response = await fetch(`${url}/tasks`);
     expect(response.status).toBe(500);
     expect(await response.json()).toEqual({
@@ -164,9 +166,11 @@ describe('a slip of authenticate shows nothing to anybody', () => {
   test('what it throws is told to onError, and to nobody else', async () => {
     const errors: unknown[] = [];
     const secret = new Error('the database password is hunter2');
-    const { url } = await startApi({
-      authenticate: () => Promise.reject(secret),
-      onError: (error) => errors.push(error),
+    const { url } = await startApiServer({
+      api: {
+        authenticate: () => Promise.reject(secret),
+        onError: (error) => errors.push(error),
+      },
     });
     const response = await fetch(`${url}/tasks`);
     expect([response.status, await response.text()]).toEqual([500, expect.not.stringContaining('hunter2')]);

@@ -14,6 +14,11 @@ export const KEYS = {
   ops: 'key-of-ops-0123456789',
 } as const;
 
+/** Headers of a caller who has a key. */
+export function withKey(key: string): Record<string, string> {
+  return { authorization: `Bearer ${key}` };
+}
+
 export type Asker = keyof typeof KEYS;
 
 /** The owners' own `authenticate`. */
@@ -46,6 +51,8 @@ export interface ApiServer {
   /** `http://127.0.0.1:<port>`, without the base path. */
   readonly origin: string;
   readonly port: number;
+  /** Where the API is, base path included. */
+  readonly url: string;
   /** The connections that are open. */
   readonly sockets: ReadonlySet<Socket>;
   /** A request to `/api/v1${path}` with the key of `as`; a body is sent as JSON. `as: null` is nobody. @default as ann */
@@ -97,6 +104,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     server,
     origin,
     port,
+    url: `${origin}${options.api?.basePath ?? '/api/v1'}`,
     sockets,
     disconnect,
     close,
@@ -108,4 +116,15 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       return fetch(`${origin}/api/v1${path}`, { method: 'POST', ...init, headers, body: JSON.stringify(json) });
     },
   };
+}
+
+/** Listens on this machine until the test ends. */
+export async function listen(fetch: TaskApi['fetch']): Promise<{ server: Server; port: number }> {
+  const server = createServer(getRequestListener(fetch)).listen(0, '127.0.0.1');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  await once(server, 'listening');
+  return { server, port: (server.address() as AddressInfo).port };
 }

@@ -2,7 +2,7 @@ import { systemClock } from 'treadle';
 import { type TaskApiOptions, apiKeys, createTaskApi } from 'treadle/http';
 import { expect, test } from 'vitest';
 import { createTestManager } from '../support/test-manager.js';
-import { ANN_KEY } from './api-server.js';
+import { KEYS } from './live-server.js';
 
 test.each<[string, object]>([
   ['`options` to have only', { type: [] }],
@@ -15,7 +15,7 @@ test.each<[string, object]>([
   ['`allowUnauthenticated` to be true or false', { allowUnauthenticated: 'yes' }],
   [
     '`allowUnauthenticated` to be left out',
-    { allowUnauthenticated: true, authenticate: apiKeys({ [ANN_KEY]: 'ann' }) },
+    { allowUnauthenticated: true, authenticate: apiKeys({ [KEYS.ann]: 'ann' }) },
   ],
   ['`basePath` to be a path', { basePath: 'api' }],
   ['`basePath` to be a path', { basePath: '/api/' }],
@@ -41,7 +41,7 @@ test.each<[string, object]>([
 test('all options at once are taken', () => {
   const api = createTaskApi(createTestManager(), {
     types: ['fault'],
-    authenticate: apiKeys({ [ANN_KEY]: 'ann' }),
+    authenticate: apiKeys({ [KEYS.ann]: 'ann' }),
     basePath: '/work/v2',
     maxBodyBytes: 10,
     rateLimit: { requests: 1, perMs: 1 },

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { describe, expect, it } from 'vitest';
 import type { TaskApiOptions } from 'treadle/http';
-import { ANN_KEY, OPERATOR_KEY, startApi, withKey } from './api-server.js';
+import { KEYS, startApiServer, withKey } from './live-server.js';
 
 const extend: NonNullable<TaskApiOptions['extend']> = (app) => {
   app.openapi(
@@ -25,15 +25,15 @@ const extend: NonNullable<TaskApiOptions['extend']> = (app) => {
 
 describe('routes of one’s own', () => {
   it('know who asks, are checked by their schema, and are in the document', async () => {
-    const { url } = await startApi({ extend });
+    const { url } = await startApiServer({ api: { extend } });
     const greet = (query: string, key: string): Promise<Response> =>
       fetch(`${url}/greeting?${query}`, { headers: withKey(key) });
-    expect(await (await greet('times=2', ANN_KEY)).json()).toEqual({ owner: 'ann', operator: false, times: 2 });
-    expect(await (await greet('times=1', OPERATOR_KEY)).json()).toMatchObject({ operator: true });
-    const refused = await greet('times=4', ANN_KEY);
+    expect(await (await greet('times=2', KEYS.ann)).json()).toEqual({ owner: 'ann', operator: false, times: 2 });
+    expect(await (await greet('times=1', KEYS.ops)).json()).toMatchObject({ operator: true });
+    const refused = await greet('times=4', KEYS.ann);
     expect(refused.status).toBe(400);
     expect(await refused.json()).toMatchObject({ status: 'error', error: { code: 'INVALID_ARGUMENT' } });
-    const document = (await (await fetch(`${url}/openapi.json`, { headers: withKey(ANN_KEY) })).json()) as {
+    const document = (await (await fetch(`${url}/openapi.json`, { headers: withKey(KEYS.ann) })).json()) as {
       paths: object;
     };
     expect(document.paths).toHaveProperty('/api/v1/greeting');
@@ -41,26 +41,26 @@ describe('routes of one’s own', () => {
   });
 
   it('are behind the same guard, wherever they are', async () => {
-    const { url } = await startApi({ extend, rateLimit: { requests: 3, perMs: 3_600_000 } });
+    const { url } = await startApiServer({ api: { extend, rateLimit: { requests: 3, perMs: 3_600_000 } } });
     const health = new URL('/health', url);
     expect((await fetch(health)).status).toBe(401);
     expect((await fetch(`${url}/greeting?times=1`)).status).toBe(401);
     for (let at = 0; at < 3; at++) {
-      const answer = await fetch(health, { headers: withKey(ANN_KEY) });
+      const answer = await fetch(health, { headers: withKey(KEYS.ann) });
       expect(await answer.text()).toBe('fine');
       expect(answer.headers.get('cache-control')).toBe('no-store');
     }
-    expect((await fetch(health, { headers: withKey(ANN_KEY) })).status).toBe(429);
+    expect((await fetch(health, { headers: withKey(KEYS.ann) })).status).toBe(429);
   });
 
   it('tell nothing of what goes wrong in them, but for the methods that they have', async () => {
     const errors: unknown[] = [];
-    const { url } = await startApi({ extend, onError: (error) => errors.push(error) });
-    const broken = await fetch(`${url}/broken`, { headers: withKey(ANN_KEY) });
+    const { url } = await startApiServer({ api: { extend, onError: (error) => errors.push(error) } });
+    const broken = await fetch(`${url}/broken`, { headers: withKey(KEYS.ann) });
     expect(broken.status).toBe(500);
     expect(await broken.text()).not.toContain('hunter2');
     expect(errors).toMatchObject([{ message: 'secret: hunter2hunter2' }]);
-    const wrong = await fetch(`${url}/broken`, { method: 'PUT', headers: withKey(ANN_KEY) });
+    const wrong = await fetch(`${url}/broken`, { method: 'PUT', headers: withKey(KEYS.ann) });
     expect(wrong.status).toBe(405);
     expect(wrong.headers.get('allow')).toContain('GET');
   });
