@@ -82,8 +82,12 @@ export class EventLog {
   }
 }
 
-/** An event as it goes over the wire. JSON has no line breaks, so that the data is one line. */
+/** An event as it goes over the wire, in memory of its own. JSON has no line breaks, so that the data is one line. */
 export function frameOf<Name extends WireEventName>(name: Name, data: WireEvents[Name], id: string | null): Buffer {
   const place = id === null ? '' : `id: ${id}\n`;
-  return Buffer.from(`${place}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+  const text = `${place}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+  // Not `Buffer.from`, which would put it into 8 KiB shared with the copies for readers: all of that would be kept with it.
+  const frame = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
+  frame.write(text);
+  return frame;
 }

@@ -38,6 +38,18 @@ test('keeps the newest events that there is room for, and counts bytes of UTF-8'
   );
 });
 
+test('takes the memory that it counts, whatever else is copied meanwhile', () => {
+  const log = new EventLog(2 ** 20);
+  const kept = new Map<ArrayBufferLike, number>();
+  for (let at = 0; at < 100; at++) {
+    const { frame } = log.append('log', line(`line ${at}`), subject(null), false);
+    // As each reader gets a copy.
+    for (let reader = 0; reader < 100; reader++) Buffer.concat([frame]);
+    kept.set(frame.buffer, frame.buffer.byteLength);
+  }
+  expect([...kept.values()].reduce((sum, bytes) => sum + bytes, 0)).toBe(log.bytes);
+});
+
 test('knows its own places alone', () => {
   const log = new EventLog(300);
   const start = log.newestId;
