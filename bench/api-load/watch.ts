@@ -7,6 +7,8 @@ export interface MemorySample {
   readonly seconds: number;
   /** Of JavaScript, with its buffers; without the threads. */
   readonly heapBytes: number;
+  /** Of the threads, with garbage: they collect it when they like. */
+  readonly threadHeapBytes: number;
   /** Of the whole process, with the threads. */
   readonly rssBytes: number;
 }
@@ -71,6 +73,8 @@ export class Watch {
     collectGarbage();
     const { heapUsed, external, rss } = process.memoryUsage();
     const seconds = (performance.now() - this.#startedMs) / 1_000;
-    this.#memory.push({ seconds, heapBytes: heapUsed + external, rssBytes: rss });
+    const threadHeaps = this.#manager.threads().map(({ heapUsedBytes }) => heapUsedBytes ?? 0);
+    const threadHeapBytes = threadHeaps.reduce((sum, bytes) => sum + bytes, 0);
+    this.#memory.push({ seconds, heapBytes: heapUsed + external, threadHeapBytes, rssBytes: rss });
   }
 }

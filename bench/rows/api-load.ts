@@ -28,7 +28,7 @@ the first must have been told of the end of every task that it may see, once, by
 lost. Before that the same requests are made without streams, with threads that are idle and with busy ones. Clients share the cores with the server,
 at a higher priority where that is allowed. An event's latency is from the moment of the transition to when a reader
 that neither breaks nor waits has it. Memory is taken after a collection, seven times in each part; the history and what is kept for
-readers are full early, so nothing has a reason to grow. Its growth is the slope of the least-squares line through the second half,
+readers are full early, so nothing has a reason to grow. The resident memory has the heaps of the threads in it, which collect their garbage when they like. Its growth is the slope of the least-squares line through the second half,
 with its 95 % confidence interval. The spread of a percentile is that of six blocks of time.`,
   shortfall: '',
   run,
@@ -114,6 +114,7 @@ function memoryFigures({ server: { memory } }: Phase): Figure[] {
   const half = memory.slice(Math.floor(memory.length / 2));
   const kinds: [name: string, bytes: (sample: MemorySample) => number][] = [
     ['heap and buffers after a collection', ({ heapBytes }) => heapBytes],
+    ['heaps of the threads, with garbage', ({ threadHeapBytes }) => threadHeapBytes],
     ['resident memory', ({ rssBytes }) => rssBytes],
   ];
   return kinds.flatMap(([name, bytes]) => {
