@@ -8,6 +8,7 @@ import { getRequestListener } from '@hono/node-server';
 import { TaskManager, taskModule, taskType } from 'treadle';
 import { apiKeys, createTaskApi } from 'treadle/http';
 import { answerQuestions } from '../runner/answering.js';
+import { keepOutstanding } from '../runner/outstanding.js';
 import { THREADS, builtModule } from '../runner/threads.js';
 import type roundsEach from '../tasks/rounds-each.task.js';
 import { ROUNDS_PER_US } from '../tasks/hash-rounds.js';
@@ -26,6 +27,7 @@ export interface Ended {
   readonly atMs: number;
 }
 
+const AT_ONCE = 64;
 const NEVER_AGAIN_MS = 3_600_000;
 const faults: string[] = [];
 let ended: Ended[] = [];
@@ -71,10 +73,9 @@ export const serverAnswers = {
     server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 });
     await once(server, 'listening');
     await manager.ready();
-    const lanes = OWNERS.map(async (owner) => {
-      for (let at = 0; at < HISTORY / OWNERS.length; at++) await finished(owner, at % 8 === 0 ? 16_384 : 64);
+    await keepOutstanding(HISTORY, AT_ONCE, async (at) => {
+      await finished(OWNERS[at % OWNERS.length] as string, at % 8 === 0 ? 16_384 : 64);
     });
-    await Promise.all(lanes);
     return (server.address() as AddressInfo).port;
   },
 

@@ -37,7 +37,7 @@ with its 95 % confidence interval. The spread of a percentile is that of six blo
 };
 
 async function run({ quick }: Effort): Promise<Measured> {
-  const [alone, together] = quick ? [1, 4] : [30, 60];
+  const [alone, together] = quick ? [1, 3] : [30, 60];
   const load = await apiLoad({ alone, together });
   const { idle, busy, streams, streamed } = load;
   return {
