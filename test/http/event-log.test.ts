@@ -127,7 +127,7 @@ test('a reader that goes away at any moment and comes back with its last id gets
             const text = `${made++}`;
             if (owner === null || owner === whose) expected.push(text);
             const entry = log.append('log', line(text), subject(whose), false);
-            reader.stream.onEntry(entry, burst ? Infinity : 0);
+            reader.stream.onEntry(entry, { bytes: burst ? Infinity : 0 });
           } else if (next.kind === 'leave') {
             await reader.leave();
             reader = open();

@@ -123,7 +123,9 @@ test('a reader that is behind hears of progress when it has caught up, at its tu
   const body = stream.body.getReader();
   const read = async (): Promise<string> => Buffer.from((await body.read()).value ?? []).toString();
   const say = (text: string): void =>
-    void stream.onEntry(log.append('log', { task_id: 'other', task_type: 'x', at: 1, text }, subject, false), { bytes: 0 });
+    void stream.onEntry(log.append('log', { task_id: 'other', task_type: 'x', at: 1, text }, subject, false), {
+      bytes: 0,
+    });
   say('while it does not take anything');
   advance(1);
   clock.advance(100);
