@@ -18,6 +18,8 @@ export interface ReaderRequest {
   /** The id of the last event that it has seen; null where it is new. */
   readonly lastEventId: string | null;
   readonly breakConnection: (() => void) | null;
+  /** Aborted when nobody is there any more, where that would not be told otherwise. */
+  readonly gone?: AbortSignal;
   readonly onOver: () => void;
 }
 
@@ -82,7 +84,7 @@ export class EventFeed implements StreamCounts {
   stream(request: ReaderRequest, task: TaskRecord | null): ReadableStream<Uint8Array> | null {
     if (this.#closed) throw new Refusal('UNAVAILABLE', 'The server is stopping', { retryAfterSeconds: 1 });
     const log = this.#begin();
-    const { filter, lastEventId, breakConnection, onOver } = request;
+    const { filter, lastEventId, breakConnection, gone, onOver } = request;
     const place = lastEventId === null ? null : log.placeOf(lastEventId);
     if (task !== null && typeof place === 'number' && isTerminal(task.status) && !hasEnd(log, place, task.id)) {
       return null;
@@ -102,6 +104,7 @@ export class EventFeed implements StreamCounts {
         },
       },
     );
+    gone?.addEventListener('abort', () => stream.drop(), { once: true });
     if (this.#streams.size === 0) this.#serve();
     this.#streams.add(stream);
     return stream.body;

@@ -81,8 +81,9 @@ export function addEventRoutes(app: ApiApp, { manager, options, held, events }: 
     // Of an answer to HEAD nobody would read the body, nor let go of it.
     if (context.req.method === 'HEAD') return new Response(null, { headers: HEADERS });
     // Without an adapter there are no bindings at all.
-    const outgoing = (context.env as NodeBindings | undefined)?.outgoing;
-    const release = held.hold(context.get('caller').owner);
+    const { incoming, outgoing } = (context.env as NodeBindings | undefined) ?? {};
+    const gone = new AbortController();
+    const release = held.hold(context.get('caller').owner, incoming?.socket, () => gone.abort());
     let body: ReadableStream<Uint8Array> | null = null;
     try {
       body = events.stream(
@@ -90,6 +91,7 @@ export function addEventRoutes(app: ApiApp, { manager, options, held, events }: 
           filter: { taskId: task?.id ?? null, owner: owner ?? null, type: type ?? null, group: group ?? null },
           lastEventId: context.req.header('last-event-id') || null,
           breakConnection: outgoing === undefined ? null : () => void outgoing.destroy(),
+          gone: gone.signal,
           onOver: release,
         },
         task,

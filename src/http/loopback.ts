@@ -1,8 +1,15 @@
 import { BlockList, isIPv6 } from 'node:net';
 
+/** The connection of a request. */
+export interface NodeSocket {
+  readonly remoteAddress?: string | undefined;
+  readonly destroyed?: boolean;
+  once?(event: 'close', listener: () => void): unknown;
+}
+
 /** What an adapter of `@hono/node-server` tells of a request, and what it answers on. */
 export interface NodeBindings {
-  readonly incoming?: { readonly socket?: { readonly remoteAddress?: string | undefined } | undefined } | undefined;
+  readonly incoming?: { readonly socket?: NodeSocket | undefined } | undefined;
   readonly outgoing?: { destroy(): unknown } | undefined;
 }
 

@@ -6,6 +6,7 @@ import { aliasBody, ALIASES } from './aliases.js';
 import { answer, answers } from './answers.js';
 import type { ApiApp, ApiContext } from './api-context.js';
 import { type Caller, scopeOf } from './caller.js';
+import type { NodeBindings } from './loopback.js';
 import { ownerAsked } from './owner-asked.js';
 import { recordPage } from './record-page.js';
 import { Refusal, invalid, taskNotFound } from './refusal.js';
@@ -50,11 +51,13 @@ export function addTaskRoutes(app: ApiApp, { manager, options, held }: ApiContex
       const submission = context.req.valid('json');
       const caller = context.get('caller');
       if (context.req.valid('query').wait !== 'true') return acceptedOf(await submit(caller, submission));
-      const release = held.hold(caller.owner);
+      const gone = new AbortController();
+      const { incoming } = (context.env as NodeBindings | undefined) ?? {};
+      const release = held.hold(caller.owner, incoming?.socket, () => gone.abort());
       try {
         const task = await submit(caller, submission);
         // Who has gone waits no more; the task goes on.
-        await Promise.race([task.settled(), aborted(context.req.raw.signal)]);
+        await Promise.race([task.settled(), aborted(context.req.raw.signal), aborted(gone.signal)]);
         return ok(toWire(task.record));
       } finally {
         release();
