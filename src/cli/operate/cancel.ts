@@ -20,7 +20,9 @@ export async function cancel(operator: Operator, ids: readonly string[]): Promis
       if (!json) output.line(`${cleanLine(record.task_id)}  ${statusCell(record, output)}`);
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
-      process.stderr.write(`${error.message} (${cleanLine(id)})\n`);
+      // Some answers name the task themselves.
+      const named = ` (${cleanLine(id)})`;
+      process.stderr.write(`${error.message}${error.message.endsWith(named) ? '' : named}\n`);
       code = Math.max(code, error.exitCode);
     }
   }
