@@ -104,6 +104,9 @@ export function checkDuration(name: string, ms: number | undefined, fallback: nu
   throw invalidArgument(name, `milliseconds > 0 and <= ${MAX_DELAY_MS}, or Infinity`, given);
 }
 
+// `localhost:3000` is an address too, of the scheme `localhost:`.
+const SUCH_AS = 'such as http://127.0.0.1:3000';
+
 function baseOf(url: unknown): string {
   // Pages have a location of their own that a path alone is of; Node has none.
   const { location } = globalThis as { location?: { href: string } };
@@ -111,12 +114,12 @@ function baseOf(url: unknown): string {
   try {
     parsed = new URL(String(url), location?.href);
   } catch {
-    throw invalidArgument('url', 'the address of a server', url);
+    throw invalidArgument('url', `the address of a server, ${SUCH_AS}`, url);
   }
   const { protocol, username, password, search, hash, origin, pathname } = parsed;
   const isPlain = /^https?:$/.test(protocol) && `${username}${password}${search}${hash}` === '';
   // The address is not told: it may have a password.
-  if (!isPlain) throw invalidArgument('url', 'an http or https address without user, query and hash', url);
+  if (!isPlain) throw invalidArgument('url', `an http or https address without user, query and hash, ${SUCH_AS}`, url);
   return `${origin}${pathname === '/' ? '/api/v1' : pathname.replace(/\/+$/, '')}`;
 }
 

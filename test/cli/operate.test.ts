@@ -450,6 +450,9 @@ describe('every operating command', () => {
       expect(ended.errors).not.toBe('');
       expect(ended.errors).not.toMatch(/secret|two words/);
     }
+    for (const url of ['nowhere', 'localhost:3000']) {
+      expect((await command(['ps', '--url', url])).errors).toContain('such as http://127.0.0.1:3000, got');
+    }
     expect(await command(['--help'])).toMatchObject({ code: 0, errors: '' });
     expect(await command(['ps', '--help'])).toMatchObject({ code: 0, errors: '' });
   });
