@@ -383,7 +383,7 @@ describe('every operating command', () => {
     for (const args of commands) {
       const wrong = await command([...args, '--url', origin, '--key', WRONG]);
       expect(wrong, args.join(' ')).toMatchObject({ code: 1 });
-      expect(wrong.errors).toMatch(/^treadle: UNAUTHENTICATED: .*\n$/);
+      expect(wrong.errors).toMatch(/^treadle: UNAUTHENTICATED: .* \(--key or TREADLE_API_KEY\).*\n$/);
       expect(wrong.errors).not.toContain(WRONG);
     }
     for (const args of [

@@ -81,6 +81,7 @@ function commandErrorOf(error: unknown): unknown {
   const text = code === 'UNREACHABLE' || code === 'TIMEOUT' ? message : `${code}: ${message}`;
   const inTheWay = details['task_id'];
   const said = typeof inTheWay === 'string' && !message.includes(inTheWay) ? `${text} (${inTheWay})` : text;
+  if (code === 'UNAUTHENTICATED') return new CommandError(`${said} (--key or TREADLE_API_KEY)`);
   if (status === null && code === 'INVALID_ARGUMENT') return new CommandError(said, EXIT.usage);
   return status === null || status >= 500 || status === 429 ? new NoAnswer(said) : new CommandError(said);
 }
