@@ -57,7 +57,12 @@ function programOf(end: (code: number) => void): Command {
     .requiredOption('--db <file>', 'the database of the store; made where there is none')
     .option('--port <port>', 'where to listen; 0 for any that is free', integer(0, 65_535), 3_000)
     .option('--host <host>', 'the address to listen on', '127.0.0.1')
-    .addOption(new Option('--api-key <key>', 'what callers must know, 16 characters or more').env('TREADLE_API_KEY'))
+    .addOption(
+      new Option(
+        '--api-key <key>',
+        'what callers must know, 16 characters or more; TREADLE_API_KEY keeps it out of process lists',
+      ).env('TREADLE_API_KEY'),
+    )
     .option('--allow-unauthenticated', 'serve whoever can reach it without a key')
     .option('--threads <n>', 'how many worker threads (default: as many as cores)', integer(1, 1_024))
     .option('--concurrency <n>', 'how many tasks at once (default: 16, or 4 for each thread)', integer(1))

@@ -73,7 +73,8 @@ export function addSystemRoutes(app: ApiApp, { manager, options }: ApiContext): 
       const { group } = context.req.valid('param');
       const { ack, limit, owner } = context.req.valid('query');
       const scope = groupOwnerAsked(context.get('caller'), owner);
-      const acknowledged = ack === undefined ? {} : { ack };
+      // HEAD asks only what would be answered.
+      const acknowledged = ack === undefined || context.req.method === 'HEAD' ? {} : { ack };
       const { result, cursor, inProgress } = recordPage(
         (size) => manager.results(group, { ...scope, ...acknowledged, ...size }),
         limit,

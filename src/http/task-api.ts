@@ -137,7 +137,7 @@ async function callerOfRequest(
   if (authenticate !== null) {
     const caller = await identify(authenticate, request);
     if (caller !== null) return caller;
-    // Guessing keys has a limit too.
+    // Who is not known has a rate of their own; a key that is right gets through all the same, so that nobody can lock others out.
     await rateLimit?.count(`address:${networkOf(bindings?.incoming?.socket?.remoteAddress ?? '')}`);
     throw new Refusal('UNAUTHENTICATED', 'Expected a key that is known');
   }

@@ -381,6 +381,9 @@ describe('GET /groups/{group}/results', () => {
     expect(values(rest.body)).toEqual([3]);
     task.cancel();
     await task.settled();
+    const asked = `${server.url}${path}?ack=${rest.body.cursor}`;
+    expect((await fetch(asked, { method: 'HEAD', headers: withKey(KEYS.ann) })).status).toBe(200);
+    expect(values((await server.ann.get(path)).body).slice(0, 1)).toEqual([3]);
     const last = await server.ann.get(`${path}?ack=${rest.body.cursor}`);
     expect(last.body.result).toMatchObject([{ task_id: task.id, status: 'cancelled' }]);
     const none = await server.ann.get(`${path}?ack=${last.body.cursor}`);
@@ -538,7 +541,7 @@ describe('limits', () => {
     expect((await ben.get('/tasks')).status).toBe(200);
   });
 
-  test('guessing keys is limited too', async () => {
+  test('who has no known key has a limit too, and one who has gets through all the same', async () => {
     const { ann } = await start({ rateLimit: { requests: 3, perMs: 60_000 } });
     const guesser = ann.as(withKey('key-of-nobody-01234567'));
     for (let at = 0; at < 3; at++) expect((await guesser.get('/tasks')).status).toBe(401);
