@@ -389,6 +389,7 @@ describe('every operating command', () => {
     for (const args of [
       ['cancel', 'x'],
       ['ps', '--watch'],
+      ['show', 'x', '--watch'],
     ]) {
       const nobody = await command([...args, '--url', freeUrl]);
       expect(nobody, args.join(' ')).toMatchObject({ code: 1 });

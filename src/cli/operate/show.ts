@@ -7,8 +7,9 @@ import { taskLine, taskPage } from './task-page.js';
 
 /** All that is known of a task, with `--watch` until it has settled. @returns the code that the process exits with. */
 export async function show(operator: Operator, id: string): Promise<number> {
-  if (operator.watches) return await follow(operator, id, { everyChange: true });
+  // Where nobody answers this fails at once, while the stream would try to come back for a minute.
   const record = await operator.ask((client) => client.get(id));
+  if (operator.watches) return await follow(operator, id, { everyChange: true });
   printRecord(operator, record);
   return record.status === 'failed' ? EXIT.failed : EXIT.ok;
 }
