@@ -22,7 +22,7 @@ describe('--watch, where it is no terminal', () => {
     const { tasks, start } = await operatedServer();
     const gate = openedGate();
     const ps = start('ps', '--watch');
-    await ps.printed(/^0 running.*[^]*^No tasks\.$/m);
+    await ps.printed(/^0 running.*[^]*^No tasks to show;.*$/m);
     const task = await tasks.submit('items', { items: [1, { gate: gate.buffer }] });
     await ps.printed(new RegExp(`^1 running[^]*^${task.id} +items +running +█{6}░{6} +50 %`, 'm'));
     gate.open();
@@ -58,7 +58,7 @@ describe('--watch, where it is no terminal', () => {
   it('goes on while the server is away, and says so', async () => {
     const server = await operatedServer();
     const ps = server.start('ps', '--watch');
-    await ps.printed(/^No tasks\.$/m);
+    await ps.printed(/^No tasks to show;.*$/m);
     await server.close();
     await ps.printed(/^No answer from http\S+ for .*; this is how it was:\n\n0 running/m);
     await server.tasks.submit('fault', { input: { action: 'echo' } });
@@ -155,7 +155,7 @@ describe('on a terminal', () => {
     const gate = openedGate();
     const env = { TREADLE_URL: origin, TREADLE_API_KEY: KEYS.ops };
     const terminal = new TerminalCommand(['ps', '--watch'], { env, rows: 12, columns: 70 });
-    await terminal.printed(/No tasks\./);
+    await terminal.printed(/No tasks to show/);
     const task = await tasks.submit('items', {
       items: [1, { gate: gate.buffer }],
       resourceId: 'a resource whose name is far too long for a line of the terminal',

@@ -7,7 +7,7 @@ import { printedTable } from '../print/table.js';
 import type { Overview } from './overview.js';
 import { itemsCell, leftCell, rateCell, statusCell } from './task-cells.js';
 
-const NO_TASKS = 'No tasks.';
+const NO_TASKS = 'No tasks to show; --all shows settled ones too.';
 
 /** `treadle ps` for people. `now` in epoch seconds. */
 export function overviewLines({ stats, tasks, more }: Overview, now: number, output: Output): string[] {
