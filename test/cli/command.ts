@@ -14,7 +14,7 @@ export interface Ended {
 }
 
 export interface CommandOptions {
-  /** Over an environment without anything of Treadle's. */
+  /** Over an environment without anything of Treadle's, or that says how to write to a terminal: CI=true means no colours. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   /** What it reads. @default nothing */
@@ -33,7 +33,7 @@ class TestProcess {
 
   constructor(program: string, args: readonly string[], { env = {}, cwd }: CommandOptions) {
     const inherited = Object.entries(process.env).filter(
-      ([name]) => !/^(?:TREADLE_|NO_COLOR$|FORCE_COLOR$|NODE_OPTIONS$)/.test(name),
+      ([name]) => !/^(?:TREADLE_|NO_COLOR$|FORCE_COLOR$|NODE_OPTIONS$|CI$)/.test(name),
     );
     this.child = spawn(program, args, { env: { ...Object.fromEntries(inherited), ...env }, cwd, stdio: 'pipe' });
     this.ended = this.#listen();
