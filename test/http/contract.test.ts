@@ -632,12 +632,12 @@ describe('what is not there', () => {
 });
 
 test('the document is OpenAPI 3.1, and has every path under the base path', async () => {
-  const { operator } = await start({ basePath: '/work' });
+  const { operator } = await start({ basePath: '/jobs' });
   const checked = await new Validator().validate({ ...operator.document });
   expect(checked.errors ?? []).toEqual([]);
   expect(checked.valid).toBe(true);
   expect(operator.document).toMatchObject({ openapi: '3.1.0' });
-  expect(Object.keys(operator.document.paths).every((path) => path.startsWith('/work/'))).toBe(true);
+  expect(Object.keys(operator.document.paths).every((path) => path.startsWith('/jobs/'))).toBe(true);
 });
 
 test('every answer says that it is not to be stored, nor taken for something else', async () => {

@@ -42,7 +42,7 @@ test('all options at once are taken', () => {
   const api = createTaskApi(createTestManager(), {
     types: ['fault'],
     authenticate: apiKeys({ [KEYS.ann]: 'ann' }),
-    basePath: '/work/v2',
+    basePath: '/jobs/v2',
     maxBodyBytes: 10,
     rateLimit: { requests: 1, perMs: 1 },
     maxHeldPerOwner: 1,
